@@ -1,0 +1,43 @@
+/** The state of a set of metrics at one moment. Plain data, clonable. Read-only by contract. */
+export interface MetricBatch {
+  readonly kind: 'metrics';
+  /** Unix time of the reading, ns. */
+  readonly time: bigint;
+  readonly families: readonly MetricFamily[];
+}
+
+export type MetricType = 'counter' | 'gauge' | 'histogram';
+
+export interface MetricFamily {
+  /** Prometheus name, e.g. `ebpf_execs_total`; a histogram without its `_bucket`. Base units. */
+  readonly name: string;
+  readonly type: MetricType;
+  readonly help: string;
+  /** OpenMetrics unit, the last token of the name: `seconds`, `bytes`. */
+  readonly unit?: 'seconds' | 'bytes';
+  /** Where it comes from; absent for the agent's own metrics. A family may have several sources (two probes, one map name). */
+  readonly origin?: { readonly map: string; readonly field?: string };
+  readonly series: readonly Series[];
+}
+
+export interface Series {
+  /** Label names and values, in order of rendering. The same array object for the life of a series. */
+  readonly labels: readonly (readonly [name: string, value: string])[];
+  /** The same labels in exposition syntax, escaped, without braces: `probe="x",comm="sh"`. Unique within the family. */
+  readonly labelText: string;
+  /** Counter or gauge. bigint only where a number would not be exact. Undefined for a histogram. */
+  readonly value?: number | bigint;
+  readonly histogram?: HistogramValue;
+  /** Unix ns of the start of a cumulative series: when it was first seen, or last reset. */
+  readonly start?: bigint;
+}
+
+export interface HistogramValue {
+  /** Upper bounds (inclusive, `le`), ascending, in the family's unit, without +Inf. Shared between series. */
+  readonly bounds: readonly number[];
+  /** Observations a bucket, NOT cumulative; one more than `bounds`, the last being +Inf. */
+  readonly counts: readonly number[];
+  readonly count: number;
+  /** Absent where it cannot be known (a histogram that the kernel keeps in a hash). */
+  readonly sum?: number;
+}
