@@ -16,8 +16,19 @@ export interface MetricFamily {
   /** OpenMetrics unit, the last token of the name: `seconds`, `bytes`. */
   readonly unit?: 'seconds' | 'bytes';
   /** Where it comes from; absent for the agent's own metrics. A family may have several sources (two probes, one map name). */
-  readonly origin?: { readonly map: string; readonly field?: string };
+  readonly origin?: MetricOrigin;
   readonly series: readonly Series[];
+}
+
+export interface MetricOrigin {
+  /** Name of the map in the kernel object, with its prefix: `counter_execs`. */
+  readonly map: string;
+  /** The value's field, where a struct value makes one metric a field. */
+  readonly field?: string;
+  /** How many labels of each series, from the first, are the host's (`probe`, the agent's labels); the rest are the record's. */
+  readonly hostLabels: number;
+  /** The record's own field names for the other labels, before any renaming, flattened with `_`. */
+  readonly fieldNames: readonly string[];
 }
 
 export interface Series {

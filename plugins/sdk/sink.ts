@@ -1,0 +1,93 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import type { EventBatch } from './batch.js';
+import type { MetricBatch } from './metrics.js';
+
+/** The forms in which a sink can ask for events. Only forms that some sink declared are ever made. */
+export type EventForm = 'ndjson' | 'columns' | 'rows';
+
+/** What a sink takes. Declared up front, so that decoders are generated for just that. */
+export interface Accepts {
+  /** Forms that `write` reads; empty, or false: no events. */
+  readonly events: readonly EventForm[] | false;
+  /** Whether `writeMetrics` is called every `interval`. */
+  readonly metrics: boolean;
+  /** `safe`: every 64-bit field of a row is a number (rounded above 2^53). Default: every one is a bigint. */
+  readonly numbers?: 'bigint' | 'safe';
+}
+
+/**
+ * A sink plugin: inert data, read by `--check` without any I/O. `O` is the type of its validated options.
+ */
+export interface SinkDefinition<O = unknown> {
+  readonly apiVersion: 1;
+  readonly type: string;
+  /** Data, or a pure function of the validated options. */
+  readonly accepts: Accepts | ((options: O) => Accepts);
+  /** Validates the options of the config; its output is handed to `open`. */
+  readonly options: StandardSchemaV1<unknown, O>;
+  /** How many `write`s may run at once. Default 1. */
+  readonly concurrency?: number;
+  /** Seconds between two `writeMetrics`. Default 15. */
+  readonly interval?: number | ((options: O) => number);
+  /** Acquire what the sink needs. A throw is retried with back-off and shows in `bee_agent_sink_up`. */
+  open(options: O, context: SinkContext): Sink | Promise<Sink>;
+}
+
+/** An opened sink. The host calls one method at a time (unless `concurrency`), none after `close`. */
+export interface Sink {
+  write?(batch: EventBatch, call: WriteCall): WriteResult | Promise<WriteResult>;
+  writeMetrics?(batch: MetricBatch, call: WriteCall): WriteResult | Promise<WriteResult>;
+  /** Deliver what the sink itself still holds. */
+  flush?(): void | Promise<void>;
+  /** Release everything. Idempotent. */
+  close(): void | Promise<void>;
+  /** For sinks that are scraped: mounted at the option `path` on the agent's server. */
+  fetch?(request: Request): Response | Promise<Response>;
+}
+
+export interface WriteCall {
+  /** Aborted at the attempt's time-out, and when the agent's stop deadline passes. */
+  readonly signal: AbortSignal;
+}
+
+/** What became of a batch. A throw counts as `retry`. */
+export type WriteResult =
+  /** Delivered; `rejected` of its events were refused for good by the destination (counted as lost, not retried). */
+  | { readonly status: 'ok'; readonly rejected?: number }
+  /** Not delivered; try the same batch again, not before `after` ms. */
+  | { readonly status: 'retry'; readonly after?: number; readonly error?: string }
+  /** Will never be delivered: counted as lost. */
+  | { readonly status: 'drop'; readonly error?: string }
+  /** The sink is finished (its reader went away): nothing more is sent to it. This batch is counted as lost. */
+  | { readonly status: 'closed'; readonly error?: string };
+
+/** What the host injects. Never part of the user's config. */
+export interface SinkContext {
+  /** Name of the sink in `probes.yaml`. */
+  readonly name: string;
+  readonly log: SinkLog;
+  /** Aborted when the agent stops. */
+  readonly signal: AbortSignal;
+  /** The sink's own metrics: exported as `bee_agent_sink_<name>{sink="…"}`. */
+  readonly telemetry: SinkTelemetry;
+  /** The state of every metric that is routed to this sink, now. */
+  collect(): Promise<MetricBatch>;
+}
+
+export interface SinkLog {
+  debug(message: string): void;
+  info(message: string): void;
+  warn(message: string): void;
+  error(message: string): void;
+}
+
+export interface SinkTelemetry {
+  /** `name` in snake_case without prefix; ends in `_total`. */
+  counter(name: string, help: string): { add(value: number): void };
+  gauge(name: string, help: string): { set(value: number): void };
+}
+
+/** Type inference and a shape check, nothing else. */
+export function defineSink<O>(definition: SinkDefinition<O>): SinkDefinition<O> {
+  return definition;
+}
