@@ -1,0 +1,53 @@
+import type { Accepts, EventBatchData, MetricBatch, SinkContext, SinkDefinition } from '../../plugins/sdk/index.js';
+
+/** Why events did not reach a sink. */
+export type LossReason = 'queue_full' | 'dropped' | 'rejected' | 'expired' | 'closed' | 'shutdown';
+
+/** In events, since start: `received = delivered + sum(lost) + queued`. Filtering is done before, in the decoder. */
+export interface DeliveryCounts {
+  received: number;
+  delivered: number;
+  queued: number;
+  lost: Partial<Record<LossReason, number>>;
+}
+
+export interface OutletOptions {
+  readonly name: string;
+  readonly definition: SinkDefinition<unknown>;
+  /** Validated. */
+  readonly options: unknown;
+  readonly maxBatches: number;
+  readonly maxBytes: number;
+  /** ms an attempt. */
+  readonly timeout: number;
+  /** ms a batch is tried for; 0: for ever. */
+  readonly maxElapsed: number;
+  /** ms between metric writes. */
+  readonly interval: number;
+  /** Everything of the sink's context but what the pipeline adds itself. */
+  readonly context: Pick<SinkContext, 'log' | 'telemetry' | 'collect'>;
+}
+
+/** One sink with its queue: takes batches, never blocks, never throws. */
+export interface Outlet {
+  readonly name: string;
+  readonly accepts: Accepts;
+  /** `opening` until `open` succeeded; `retrying` while attempts fail; `closed` when the sink ended or was closed. */
+  readonly state: 'opening' | 'up' | 'retrying' | 'closed';
+  /** Last error, for `/readyz` and the log. */
+  readonly error?: string;
+  /** Take a batch; when the queue is full the batch is counted as lost (`queue_full`). */
+  offer(batch: EventBatchData): void;
+  /** Metric batches: replaced by newer ones while they wait, as they are cumulative. */
+  offerMetrics(batch: MetricBatch): void;
+  /** By probe and map, in events. */
+  counts(): Iterable<{ readonly probe: string; readonly map: string; readonly counts: DeliveryCounts }>;
+  /** The sink's own `fetch`, where it has one and is open. */
+  readonly fetch?: (request: Request) => Promise<Response>;
+  /** Resolves when the sink ends by itself (`closed` result). */
+  readonly ended: Promise<void>;
+  /** Begin: open the sink (with back-off), then deliver. */
+  start(): void;
+  /** Deliver what is queued until `deadline` (ms from now), flush, close; what is left is lost with reason `shutdown`. Idempotent. */
+  stop(deadline: number): Promise<void>;
+}
