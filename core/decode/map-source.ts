@@ -1,0 +1,103 @@
+import type { ClockOffsets, DecodePlan } from './plan.js';
+import type { DecodePool, DecodeWorker } from './pool.js';
+import type { ReadResult, TailResult, UnknownResult } from './tasks.js';
+
+/** Entries of one read at the most, whatever the map's `max_entries`. */
+const MAX_ENTRIES = 1_000_000;
+
+export interface MapSourceOptions {
+  /** Never reused; from the same numbers as rings. */
+  readonly id: number;
+  readonly fd: number;
+  readonly plan: DecodePlan;
+  /** ms between reads. */
+  readonly interval: number;
+  readonly tail: number;
+  /** Report entries as events only when new or changed. */
+  readonly changes: boolean;
+  readonly clock: () => ClockOffsets;
+  readonly followed: () => boolean;
+  readonly onBatch: (result: ReadResult) => void;
+  readonly onRetry: (error: unknown) => void;
+}
+
+/** A hash, array or per-CPU map, read whole every interval by one worker. */
+export class MapSource {
+  private readonly worker: DecodeWorker;
+  private timer: NodeJS.Timeout | undefined;
+  private reading: Promise<void> | undefined;
+  private closed = false;
+
+  constructor(
+    pool: DecodePool,
+    private readonly options: MapSourceOptions,
+  ) {
+    this.worker = pool.assign();
+  }
+
+  get id(): number {
+    return this.options.id;
+  }
+
+  async open(): Promise<void> {
+    const { id, fd, plan, tail, changes } = this.options;
+    await this.worker.run({ kind: 'open-map', id, fd, plan, tail, changes });
+  }
+
+  start(): void {
+    this.timer = setInterval(() => void this.read(), this.options.interval);
+    this.timer.unref();
+    void this.read();
+  }
+
+  /** Read now; a read that is under way is shared. */
+  read(): Promise<void> {
+    this.reading ??= this.readOnce().finally(() => {
+      this.reading = undefined;
+    });
+    return this.reading;
+  }
+
+  private async readOnce(): Promise<void> {
+    for (let attempt = 0; attempt < 3 && !this.closed; attempt++) {
+      try {
+        const result = await this.worker.run<ReadResult | UnknownResult>({
+          kind: 'read-map',
+          id: this.id,
+          clock: this.options.clock(),
+          maxEntries: MAX_ENTRIES,
+          follow: this.options.followed(),
+        });
+        if (result.status === 'read') {
+          this.options.onBatch(result);
+          return;
+        }
+        await this.open();
+      } catch (error) {
+        if (this.closed) return;
+        this.options.onRetry(error);
+      }
+    }
+  }
+
+  async tail(limit: number): Promise<TailResult> {
+    const result = await this.worker.run<TailResult | UnknownResult>({ kind: 'tail', id: this.id, limit });
+    return result.status === 'tail' ? result : { status: 'tail', ndjson: new Uint8Array(0), count: 0 };
+  }
+
+  /** Read a last time, so that nothing counted by then is missing. */
+  async close(deadline: number): Promise<void> {
+    if (this.closed) return;
+    clearInterval(this.timer);
+    await Promise.race([
+      (async () => {
+        await this.reading;
+        await this.read();
+      })(),
+      new Promise((resolve) => setTimeout(resolve, deadline).unref()),
+    ]);
+    this.closed = true;
+    await this.worker.run({ kind: 'close', id: this.id }).catch(() => {});
+    this.worker.release();
+  }
+}

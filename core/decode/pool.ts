@@ -1,0 +1,90 @@
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Piscina } from 'piscina';
+import type { Task } from './tasks.js';
+
+/**
+ * The decode workers. Each is a piscina pool of one thread, because a ring belongs to one worker: that worker
+ * has it mapped, and its group table. Tasks of one worker run in the order in which they were given, so that
+ * rings that share it take turns. A worker that dies is replaced by piscina; the new one knows nothing, says
+ * `unknown`, and is told again by the ring's or map's source.
+ */
+export class DecodePool {
+  private readonly workers: DecodeWorker[];
+
+  constructor(size: number) {
+    const filename = workerFile();
+    this.workers = Array.from({ length: Math.max(1, size) }, () => new DecodeWorker(filename));
+  }
+
+  /** The worker with the fewest rings and maps. */
+  assign(): DecodeWorker {
+    const worker = this.workers.reduce((least, next) => (next.load < least.load ? next : least));
+    worker.load++;
+    return worker;
+  }
+
+  get size(): number {
+    return this.workers.length;
+  }
+
+  /** Workers that died and were replaced. */
+  get restarts(): number {
+    return this.workers.reduce((sum, worker) => sum + worker.restarts, 0);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.workers.map((worker) => worker.close()));
+  }
+}
+
+export class DecodeWorker {
+  load = 0;
+  restarts = -1;
+  private readonly pool: Piscina;
+
+  constructor(filename: string) {
+    this.pool = new Piscina({
+      filename,
+      minThreads: 1,
+      maxThreads: 1,
+      concurrentTasksPerWorker: 1,
+      idleTimeout: Number.POSITIVE_INFINITY,
+      recordTiming: false,
+      workerHistogram: false,
+    } as ConstructorParameters<typeof Piscina>[0]);
+    this.pool.on('workerCreate', () => {
+      this.restarts++;
+    });
+    this.restarts = 0;
+    // A worker that dies takes its task with it, which rejects; the pool itself goes on.
+    this.pool.on('error', () => {});
+  }
+
+  run<R>(task: Task): Promise<R> {
+    return this.pool.run(task) as Promise<R>;
+  }
+
+  /** For tests of what happens when a worker dies. */
+  async kill(): Promise<void> {
+    await Promise.all(this.pool.threads.map((thread) => thread.terminate()));
+  }
+
+  release(): void {
+    this.load--;
+  }
+
+  async close(): Promise<void> {
+    await this.pool.close({ force: true });
+  }
+}
+
+/** Threads run JavaScript: from TypeScript sources (tests), that is the file in `dist/`. */
+function workerFile(): string {
+  const here = fileURLToPath(import.meta.url);
+  if (here.endsWith('.js')) return join(dirname(here), 'worker.js');
+  const compiled = join(dirname(here), '..', '..', 'dist', 'core', 'decode', 'worker.js');
+  if (!existsSync(compiled)) throw new Error(`${compiled} is missing: run npm run build`);
+  return compiled;
+}

@@ -1,0 +1,200 @@
+import { RingOwner, type RingWatcher } from '../kernel/index.js';
+import type { ClockOffsets, DecodePlan } from './plan.js';
+import type { DecodePool, DecodeWorker } from './pool.js';
+import { TABLE_RECORDS } from './worker-limits.js';
+import type { DrainResult, SkipResult, TailResult, UnknownResult } from './tasks.js';
+
+/** Bytes of one drain at the most: rings that share a worker take turns after that. */
+const MAX_DRAIN_BYTES = 4 << 20;
+/** Records a second from which a pause before the next drain pays: fewer wake-ups, bigger batches. */
+const NAP_RATE = 4_000;
+const NAP_MAX_MS = 50;
+const BUSY_MIN_MS = 1;
+const BUSY_MAX_MS = 200;
+
+export interface RingSourceOptions {
+  readonly fd: number;
+  readonly plan: DecodePlan;
+  /** Raw records kept for `/events`. */
+  readonly tail: number;
+  readonly clock: () => ClockOffsets;
+  /** Whether somebody follows this map's events now. */
+  readonly followed: () => boolean;
+  /** Called with each drain, in order. Must not throw. */
+  readonly onBatch: (result: DrainResult) => void;
+  /** A record that failed the decoder twice was skipped. */
+  readonly onSkipped: (error: unknown) => void;
+  /** A drain failed and is repeated. */
+  readonly onRetry: (error: unknown) => void;
+}
+
+/**
+ * One ring buffer, drained by one worker: at most one drain in flight, so order is kept; a record is released
+ * only when its batch is here, so that a worker that dies loses nothing and doubles nothing.
+ */
+export class RingSource {
+  readonly owner: RingOwner;
+  private readonly worker: DecodeWorker;
+  readonly id: number;
+  private draining: Promise<void> | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private busyDelay = 0;
+  private rate = 0;
+  private byteRate = 0;
+  private lastDrain = 0;
+  private stopping = false;
+  private closed = false;
+  /** Highest fill seen at the start of a drain, bytes. */
+  highestFill = 0;
+
+  constructor(
+    pool: DecodePool,
+    private readonly watcher: RingWatcher,
+    private readonly options: RingSourceOptions,
+  ) {
+    this.owner = new RingOwner(options.fd);
+    this.worker = pool.assign();
+    this.id = watcher.add(options.fd, this.owner, () => this.drain());
+  }
+
+  get size(): number {
+    return this.owner.size;
+  }
+
+  /** Map the ring in its worker ahead of the first record. */
+  async open(): Promise<void> {
+    const { fd, plan, tail } = this.options;
+    await this.worker.run({ kind: 'open-ring', id: this.id, fd, plan, tail });
+  }
+
+  /** Start a drain unless one is under way, which then sees to what follows. */
+  drain(): void {
+    if (this.draining || this.closed) return;
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    this.draining = this.drainAll().finally(() => {
+      this.draining = undefined;
+    });
+  }
+
+  private async drainAll(): Promise<void> {
+    while (!this.closed) {
+      const { consumer, producer } = this.owner.positions();
+      this.highestFill = Math.max(this.highestFill, producer - consumer);
+      const result = await this.drainOnce(consumer);
+      if (!result) return;
+      this.owner.release(result.next);
+      this.measure(result);
+      if (result.records > 0 || result.discarded > 0) this.options.onBatch(result);
+      if (result.next > consumer) this.busyDelay = 0;
+      if (result.busy && result.next === consumer) return this.rest(this.backOff());
+      const now = this.owner.positions();
+      if (result.busy || now.producer !== result.next) {
+        if (now.producer - result.next >= this.owner.size / 8 || this.stopping) continue;
+      }
+      if (this.stopping) return;
+      const nap = this.nap();
+      if (nap > 0) return this.rest(nap);
+      if (now.producer !== result.next) continue;
+      this.watcher.arm(this.id);
+      return;
+    }
+  }
+
+  private async drainOnce(from: number): Promise<DrainResult | undefined> {
+    let failures = 0;
+    let maxRecords = TABLE_RECORDS;
+    while (!this.closed) {
+      try {
+        const result = await this.worker.run<DrainResult | UnknownResult>({
+          kind: 'drain',
+          id: this.id,
+          from,
+          maxRecords,
+          maxBytes: MAX_DRAIN_BYTES,
+          clock: this.options.clock(),
+          follow: this.options.followed(),
+        });
+        if (result.status === 'drained') return result;
+        await this.open();
+      } catch (error) {
+        if (this.closed) return undefined;
+        this.options.onRetry(error);
+        failures++;
+        // The same records twice: look for the one that does it, one at a time.
+        if (failures < 2) continue;
+        if (maxRecords > 1) {
+          maxRecords = 1;
+          failures = 0;
+          continue;
+        }
+        await this.skip(from, error);
+        return undefined;
+      }
+    }
+    return undefined;
+  }
+
+  private async skip(from: number, error: unknown): Promise<void> {
+    await this.open();
+    const result = await this.worker.run<SkipResult | UnknownResult>({ kind: 'skip', id: this.id, from });
+    if (result.status === 'skipped') {
+      this.owner.release(result.next);
+      this.options.onSkipped(error);
+    }
+    this.rest(0);
+  }
+
+  /** Records and bytes a second, forgetting exponentially. */
+  private measure({ records, bytes }: DrainResult): void {
+    const now = performance.now();
+    const seconds = Math.max((now - this.lastDrain) / 1000, 1e-4);
+    this.lastDrain = now;
+    const weight = Math.min(1, seconds / 0.1);
+    this.rate += (records / seconds - this.rate) * weight;
+    this.byteRate += (bytes / seconds - this.byteRate) * weight;
+  }
+
+  /** ms to wait before looking again, so that many records share one drain; 0 at low rates. */
+  private nap(): number {
+    if (this.rate < NAP_RATE) return 0;
+    const untilEighth = (this.owner.size / 8 / this.byteRate) * 1000;
+    return Math.max(0, Math.min(NAP_MAX_MS, Math.floor(untilEighth)));
+  }
+
+  private backOff(): number {
+    this.busyDelay = Math.min(BUSY_MAX_MS, Math.max(BUSY_MIN_MS, this.busyDelay * 2));
+    return this.busyDelay;
+  }
+
+  private rest(ms: number): void {
+    if (this.stopping || this.closed) return;
+    this.timer = setTimeout(() => this.drain(), ms);
+    this.timer.unref();
+  }
+
+  /** NDJSON of the last events. */
+  async tail(limit: number): Promise<TailResult> {
+    const result = await this.worker.run<TailResult | UnknownResult>({ kind: 'tail', id: this.id, limit });
+    return result.status === 'tail' ? result : { status: 'tail', ndjson: new Uint8Array(0), count: 0 };
+  }
+
+  /** Read what is there, then unmap in the worker, then here. Programs are detached by then. */
+  async close(deadline: number): Promise<void> {
+    if (this.closed) return;
+    this.stopping = true;
+    clearTimeout(this.timer);
+    this.watcher.remove(this.id);
+    const drained = (async () => {
+      await this.draining;
+      this.drain();
+      await this.draining;
+    })();
+    await Promise.race([drained, new Promise((resolve) => setTimeout(resolve, deadline).unref())]);
+    this.closed = true;
+    await this.worker.run({ kind: 'close', id: this.id }).catch(() => {});
+    await this.draining;
+    this.worker.release();
+    this.owner.close();
+  }
+}
