@@ -1,0 +1,44 @@
+/** What `/readyz`, `/api/v1/probes` and the status page show. */
+export interface AgentStatus {
+  /** Start-up is over and at least one probe runs. */
+  readonly ready: boolean;
+  readonly version: string;
+  /** ISO 8601. */
+  readonly started: string;
+  readonly probes: readonly ProbeStatus[];
+  readonly sinks: readonly SinkStatus[];
+}
+
+export interface ProbeStatus {
+  readonly name: string;
+  /** Reference or file, as configured. */
+  readonly source: string;
+  readonly digest?: string;
+  readonly state: 'starting' | 'running' | 'failed' | 'stopped';
+  readonly error?: string;
+  /** ISO 8601, where `failed`. */
+  readonly retryAt?: string;
+  readonly programs: readonly { readonly name: string; readonly section: string }[];
+  readonly maps: readonly MapStatus[];
+  readonly sinks: readonly string[];
+}
+
+export interface MapStatus {
+  readonly name: string;
+  readonly type: string;
+  readonly export: string;
+  readonly records: number;
+  readonly filtered: number;
+  readonly lost: Readonly<Record<string, number>>;
+}
+
+export interface SinkStatus {
+  readonly name: string;
+  readonly type: string;
+  readonly state: string;
+  readonly error?: string;
+  readonly received: number;
+  readonly delivered: number;
+  readonly queued: number;
+  readonly lost: Readonly<Record<string, number>>;
+}
