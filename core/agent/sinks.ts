@@ -1,0 +1,70 @@
+import type { Config, ConfigPath, LoadedConfig, SinkConfig } from '../../config/index.js';
+import type { Accepts, SinkDefinition } from '../../plugins/sdk/index.js';
+import { createIsolatedSink, loadSinkModule } from '../pipeline/index.js';
+import { messageOf } from './error.js';
+
+/** Built-in sinks, loaded when a config asks for them. */
+const BUILT_IN: Readonly<Record<string, () => Promise<{ default: unknown }>>> = {
+  stdout: () => import('../../plugins/stdout/index.js'),
+  prometheus: () => import('../../plugins/prometheus/index.js'),
+};
+
+export interface PreparedSink {
+  readonly config: SinkConfig;
+  readonly definition: SinkDefinition<unknown>;
+  /** Validated by the sink's schema. */
+  readonly options: unknown;
+  readonly accepts: Accepts;
+  /** ms between metric writes. */
+  readonly interval: number;
+}
+
+/** Something in the config that does not fit what it names; `path` says where. */
+export interface Problem {
+  readonly path: ConfigPath;
+  readonly message: string;
+}
+
+const DEFAULT_INTERVAL_S = 15;
+
+/** Load every sink's definition and validate its options. Nothing is opened. */
+export async function prepareSinks(loaded: LoadedConfig): Promise<{ sinks: PreparedSink[]; problems: Problem[] }> {
+  const problems: Problem[] = [];
+  const sinks: PreparedSink[] = [];
+  for (const config of Object.values(loaded.config.sinks)) {
+    try {
+      const definition = await loadDefinition(config, loaded);
+      const result = await definition.options['~standard'].validate(config.options);
+      if (result.issues) {
+        for (const issue of result.issues) {
+          const keys = (issue.path ?? []).map((part) => (typeof part === 'object' ? part.key : part));
+          const shown = keys.map(String).join('.');
+          problems.push({
+            path: ['sinks', config.name, ...keys.map((key) => (typeof key === 'number' ? key : String(key)))],
+            message: `sink "${config.name}" (${config.type})${shown ? `, ${shown}` : ''}: ${issue.message}`,
+          });
+        }
+        continue;
+      }
+      const options = result.value;
+      const accepts = typeof definition.accepts === 'function' ? definition.accepts(options) : definition.accepts;
+      const own = typeof definition.interval === 'function' ? definition.interval(options) : definition.interval;
+      sinks.push({ config, definition, options, accepts, interval: config.interval ?? (own ?? DEFAULT_INTERVAL_S) * 1000 });
+    } catch (error) {
+      problems.push({ path: ['sinks', config.name, 'type'], message: `sink "${config.name}": ${messageOf(error)}` });
+    }
+  }
+  return { sinks, problems };
+}
+
+async function loadDefinition(config: SinkConfig, loaded: LoadedConfig): Promise<SinkDefinition<unknown>> {
+  const builtIn = BUILT_IN[config.type];
+  if (builtIn) return (await builtIn()).default as SinkDefinition<unknown>;
+  const source = { module: config.type, resolveFrom: loaded.file, name: config.name };
+  return config.isolate ? createIsolatedSink(source) : loadSinkModule(source);
+}
+
+/** The sinks of a probe: those that it names, or every sink. */
+export function sinksOf(probe: Config['probes'][number], sinks: readonly PreparedSink[]): PreparedSink[] {
+  return sinks.filter((sink) => !probe.sinks || probe.sinks.includes(sink.config.name));
+}
