@@ -1,0 +1,272 @@
+import type { ConfigPath, ExportKind, MapConfig } from '../../config/index.js';
+import type { Layout, MapSpec, ObjectSpec } from '../bpf/index.js';
+import { type DecodePlan, DecodeError, entryLayout, findLeaf, firstTimestamp, type GroupPlan, type Leaf, scalarLeaves } from '../decode/index.js';
+import { labelNames, metricName, type SeriesSource } from '../metrics/index.js';
+import { messageOf } from './error.js';
+import type { Problem } from './sinks.js';
+
+/** What becomes of one map: how it is decoded, and which series it makes. */
+export interface MapPlan {
+  readonly spec: MapSpec;
+  readonly export: Exclude<ExportKind, 'none'>;
+  readonly source: 'ring' | 'entry';
+  readonly decode: DecodePlan;
+  readonly series?: SeriesSource;
+  /** ms between reads of a hash or array. */
+  readonly interval: number;
+}
+
+export interface PlanContext {
+  readonly probe: string;
+  /** Keys of the probe in the config. */
+  readonly path: ConfigPath;
+  readonly maps: Readonly<Record<string, MapConfig>>;
+  /** On everything that leaves the agent. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** Forms that this probe's sinks want of events. */
+  readonly ndjson: boolean;
+  readonly columns: boolean;
+  /** Layout of a `struct T` that the object knows, for rings that name no record type. */
+  readonly layoutOf: (typeName: string) => Layout;
+}
+
+/** BumbleBee's default upper bounds. */
+const DEFAULT_BUCKETS = [0, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
+const DEFAULT_MAP: MapConfig = { interval: 1000, maxSeries: 10_000 };
+/** The map in which `bee.h` counts what a full ring refused. */
+export const LOST_MAP = 'bee_lost';
+const READABLE = new Set(['hash', 'lru_hash', 'percpu_hash', 'lru_percpu_hash', 'array', 'percpu_array', 'lpm_trie']);
+const EXPORTS = { print: 'event', counter: 'counter', gauge: 'gauge', hist: 'histogram', none: 'none' } as const;
+
+/** Plan every map of an object that says, or for which the config says, what it is. */
+export function planMaps(spec: ObjectSpec, context: PlanContext): { plans: MapPlan[]; problems: Problem[] } {
+  const problems: Problem[] = [];
+  const plans: MapPlan[] = [];
+  for (const name of Object.keys(context.maps)) {
+    if (!spec.maps.some((map) => map.name === name)) {
+      const there = spec.maps.filter((map) => !map.name.startsWith('.')).map((map) => map.name);
+      problems.push({
+        path: [...context.path, 'maps', name],
+        message: `probe "${context.probe}" has no map "${name}". It has: ${there.join(', ') || 'none'}`,
+      });
+    }
+  }
+  for (const map of spec.maps) {
+    const config = context.maps[map.name];
+    const kind = config?.export ?? EXPORTS[map.kind];
+    if (kind === 'none' || map.name === LOST_MAP) continue;
+    try {
+      plans.push(planMap(map, kind, config ?? DEFAULT_MAP, context));
+    } catch (error) {
+      const key = error instanceof PlanError ? error.key : error instanceof DecodeError ? 'filter' : undefined;
+      problems.push({
+        path: [...context.path, 'maps', map.name, ...(key ? [key] : [])],
+        message: `probe "${context.probe}", map "${map.name}": ${messageOf(error)}`,
+      });
+    }
+  }
+  return { plans, problems };
+}
+
+/** A map that cannot be exported as asked; `key` of its config is at fault. */
+class PlanError extends Error {
+  constructor(
+    message: string,
+    readonly key?: string,
+  ) {
+    super(message);
+  }
+}
+
+function planMap(map: MapSpec, kind: Exclude<ExportKind, 'none'>, config: MapConfig, context: PlanContext): MapPlan {
+  const source = map.type === 'ringbuf' ? 'ring' : 'entry';
+  if (source === 'entry' && !READABLE.has(map.type)) {
+    throw new PlanError(
+      `maps of type ${map.type} cannot be exported. There are: ringbuf, ${[...READABLE].join(', ')}`,
+      'export',
+    );
+  }
+  const record = source === 'ring' ? ringRecord(map, config, context) : entryRecord(map);
+  const timestamp = timestampOf(record, source, config);
+  const group = kind === 'event' ? undefined : groupOf(map, kind, source, record, timestamp?.path, config);
+  const decode: DecodePlan = {
+    probe: context.probe,
+    map: map.name,
+    record,
+    source,
+    labels: context.labels,
+    ndjson: kind === 'event' && context.ndjson,
+    columns: kind === 'event' && context.columns,
+    ...(config.filter === undefined ? {} : { filter: config.filter }),
+    ...(timestamp ? { timestamp } : {}),
+    ...(group ? { group: group.plan } : {}),
+  };
+  return {
+    spec: map,
+    export: kind,
+    source,
+    decode,
+    interval: config.interval,
+    ...(group ? { series: seriesOf(map, group, source, config, context) } : {}),
+  };
+}
+
+function ringRecord(map: MapSpec, config: MapConfig, context: PlanContext): Layout {
+  if (config.type !== undefined) {
+    try {
+      return context.layoutOf(config.type);
+    } catch (error) {
+      throw new PlanError(messageOf(error), 'type');
+    }
+  }
+  if (map.value) return map.value;
+  throw new PlanError(
+    'this ring buffer does not say what its records are. Add __type(value, struct T) to its definition, or `type: struct T` to the config',
+  );
+}
+
+function entryRecord(map: MapSpec): Layout {
+  if (map.key && map.value) return entryLayout(map.key, map.value);
+  throw new PlanError('this map does not say what its keys and values are: define it with __type(key, …) and __type(value, …)');
+}
+
+function timestampOf(record: Layout, source: 'ring' | 'entry', config: MapConfig): DecodePlan['timestamp'] {
+  if (config.timestamp !== undefined) {
+    const leaf = field(record, config.timestamp, source, 'timestamp');
+    const format = leaf.node.kind === 'int' ? leaf.node.format : undefined;
+    if (leaf.node.kind !== 'int' || leaf.node.size !== 8) {
+      throw new PlanError(`field "${config.timestamp}" is no 64-bit integer, so it cannot be a time`, 'timestamp');
+    }
+    return { path: leaf.path, clock: format === 'boottime' ? 'boottime' : 'ktime' };
+  }
+  // An entry stands for a state, not for a moment.
+  return source === 'ring' ? firstTimestamp(record) : undefined;
+}
+
+interface Group {
+  readonly plan: GroupPlan;
+  readonly labelLeaves: readonly Leaf[];
+  readonly valueLeaves: readonly Leaf[];
+}
+
+function groupOf(
+  map: MapSpec,
+  kind: 'counter' | 'gauge' | 'histogram',
+  source: 'ring' | 'entry',
+  record: Layout,
+  timestamp: readonly string[] | undefined,
+  config: MapConfig,
+): Group {
+  const values = source === 'ring' ? ringValues(kind, record, config) : entryValues(kind, record, config);
+  const bucket = source === 'entry' && kind === 'histogram' ? bucketLeaf(record) : undefined;
+  const excluded = new Set([...values, ...(bucket ? [bucket] : [])].map((leaf) => leaf.path.join('\0')));
+  if (timestamp) excluded.add(timestamp.join('\0'));
+  const labels = config.labels
+    ? config.labels.map((label) => field(record, label, source, 'labels'))
+    : scalarLeaves(record).filter((leaf) => (source === 'ring' || leaf.path[0] === 'key') && !excluded.has(leaf.path.join('\0')));
+  const names = labelNames(labels.map((leaf) => flatPath(leaf.path, source)));
+  return {
+    labelLeaves: labels,
+    valueLeaves: values,
+    plan: {
+      kind,
+      labels: labels.map((leaf, i) => ({ name: names[i]!, path: leaf.path })),
+      values: values.map((leaf) => leaf.path),
+      maxSeries: config.maxSeries,
+      ...(kind === 'histogram' && source === 'ring' ? { bounds: config.buckets ?? DEFAULT_BUCKETS } : {}),
+      ...(bucket ? { bucket: bucket.path } : {}),
+    },
+  };
+}
+
+function ringValues(kind: 'counter' | 'gauge' | 'histogram', record: Layout, config: MapConfig): Leaf[] {
+  if (kind === 'counter' && config.value === undefined) return [];
+  const name = config.value ?? (kind === 'gauge' ? 'value' : 'le');
+  const leaf = findLeaf(record, name, 'ring');
+  if (!leaf) {
+    throw new PlanError(
+      config.value === undefined
+        ? `a ${kind} from a ring buffer takes its value from the field "${name}", which ${record.typeName} has not. Say which with \`value:\`. ${fieldList(record)}`
+        : `there is no field "${name}". ${fieldList(record)}`,
+      'value',
+    );
+  }
+  return [numeric(leaf, name)];
+}
+
+function entryValues(kind: 'counter' | 'gauge' | 'histogram', record: Layout, config: MapConfig): Leaf[] {
+  if (config.value !== undefined) return [numeric(field(record, config.value, 'entry', 'value'), config.value)];
+  const leaves = scalarLeaves(record).filter((leaf) => leaf.path[0] === 'value' && isNumeric(leaf));
+  if (leaves.length === 0) throw new PlanError('its value has no numeric field', 'value');
+  if (kind === 'histogram' && leaves.length > 1) {
+    throw new PlanError(`its value has several numbers: say with \`value:\` which is the count. ${fieldList(record)}`, 'value');
+  }
+  return leaves;
+}
+
+function bucketLeaf(record: Layout): Leaf {
+  const last = scalarLeaves(record)
+    .filter((leaf) => leaf.path[0] === 'key')
+    .at(-1);
+  if (!last || !isNumeric(last)) throw new PlanError("a histogram's bucket is the last field of its key, which must be a number");
+  return last;
+}
+
+function field(record: Layout, name: string, source: 'ring' | 'entry', key: string): Leaf {
+  const leaf = findLeaf(record, name, source);
+  if (!leaf) throw new PlanError(`there is no field "${name}". ${fieldList(record)}`, key);
+  return leaf;
+}
+
+function fieldList(record: Layout): string {
+  const names = scalarLeaves(record).map((leaf) => leaf.path.join('.'));
+  const shown = names.slice(0, 20).join(', ');
+  return `There is: ${shown}${names.length > 20 ? ', …' : ''}`;
+}
+
+function isNumeric(leaf: Leaf): boolean {
+  return leaf.node.kind === 'int' || leaf.node.kind === 'float' || leaf.node.kind === 'bool';
+}
+
+function numeric(leaf: Leaf, name: string): Leaf {
+  if (!isNumeric(leaf)) throw new PlanError(`field "${name}" is a ${leaf.node.kind}, not a number`, 'value');
+  return leaf;
+}
+
+/** Names of a label's path: a key's fields stand for themselves. */
+function flatPath(path: readonly string[], source: 'ring' | 'entry'): readonly string[] {
+  return source === 'entry' && path.length > 1 ? path.slice(1) : path;
+}
+
+function seriesOf(map: MapSpec, group: Group, source: 'ring' | 'entry', config: MapConfig, context: PlanContext): SeriesSource {
+  const { plan } = group;
+  const several = source === 'entry' && group.valueLeaves.length > 1;
+  const valueLeaves: readonly (Leaf | undefined)[] = group.valueLeaves.length > 0 ? group.valueLeaves : [undefined];
+  return {
+    probe: context.probe,
+    map: map.name,
+    kind: plan.kind,
+    source,
+    families: valueLeaves.map((leaf) => {
+      // The number that is shown: a histogram of a hash shows its bucket's bound, not the count.
+      const shown = plan.bucket ? bucketLeaf(source === 'entry' ? entryRecord(map) : map.value!) : leaf;
+      const duration = shown?.node.kind === 'int' && shown.node.format === 'duration';
+      const own = several ? flatPath(leaf!.path, source).join('_') : undefined;
+      return metricName({
+        map: map.name,
+        kind: plan.kind,
+        duration,
+        ...(own === undefined ? {} : { field: own }),
+        ...(config.metric === undefined ? {} : { rename: several ? `${config.metric}_${own}` : config.metric }),
+        ...(config.help === undefined ? {} : { help: config.help }),
+      });
+    }),
+    labelNames: plan.labels.map((label) => label.name),
+    fieldNames: group.labelLeaves.map((leaf) => flatPath(leaf.path, source).join('_')),
+    hostLabels: { probe: context.probe, ...context.labels },
+    maxSeries: plan.maxSeries,
+    ...(plan.bounds ? { bounds: plan.bounds } : {}),
+    ...(config.scale ? { scale: config.scale } : {}),
+    ...(config.expire === undefined ? {} : { expire: config.expire }),
+  } as SeriesSource;
+}
