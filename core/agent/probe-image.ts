@@ -1,0 +1,64 @@
+import { readFile, stat } from 'node:fs/promises';
+import type { ProbeConfig } from '../../config/index.js';
+import { type ObjectSpec, parseObject } from '../bpf/index.js';
+import { openStores } from '../oci/index.js';
+import { AgentError } from './error.js';
+
+/** The bytes of a probe, and what they say. */
+export interface ProbeImage {
+  readonly program: Uint8Array;
+  readonly spec: ObjectSpec;
+  /** Digest of the manifest, for an image. */
+  readonly digest?: string;
+}
+
+const MAX_FILE_BYTES = 64 << 20;
+
+/** Read a probe from the store or a file, its digest verified. */
+export async function readProbeImage(config: ProbeConfig, storage: string | undefined): Promise<ProbeImage> {
+  if ('file' in config.source) {
+    const program = await readObjectFile(config.source.file);
+    return { program, spec: parseObject(program) };
+  }
+  const { program, digest } = await openStores({ storage, env: process.env }).readProbe(config.source.image);
+  return { program, spec: parseObject(program), digest };
+}
+
+async function readObjectFile(file: string): Promise<Uint8Array> {
+  try {
+    const { size } = await stat(file);
+    if (size > MAX_FILE_BYTES) throw new AgentError('PROBE_FAILED', `${file} has ${size} bytes: that is no BPF object`);
+    return await readFile(file);
+  } catch (error) {
+    if (error instanceof AgentError) throw error;
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new AgentError('PROBE_FAILED', code === 'ENOENT' ? `${file}: no such file` : message, { cause: error });
+  }
+}
+
+/** ` Did you mean "x"?`, when something there is close to `name`. */
+export function suggest(name: string, known: readonly string[]): string {
+  let best: string | undefined;
+  let bestDistance = Math.max(1, Math.floor(name.length / 3)) + 1;
+  for (const candidate of known) {
+    const distance = editDistance(name, candidate);
+    if (distance < bestDistance) {
+      bestDistance = distance;
+      best = candidate;
+    }
+  }
+  return best === undefined ? '' : ` Did you mean "${best}"?`;
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const change = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(change, row[j]! + 1, next[j - 1]! + 1));
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}

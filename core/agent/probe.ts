@@ -1,0 +1,286 @@
+import type { ConfigPath, ProbeConfig } from '../../config/index.js';
+import { encodeParam, type ObjectSpec, recordLayout } from '../bpf/index.js';
+import { type ClockOffsets, type DecodeOutput, type DecodePool, type DrainResult, MapSource, RingSource } from '../decode/index.js';
+import { type KernelObject, MapReader, openObject, type RingWatcher } from '../kernel/index.js';
+import type { SeriesHandle, SeriesStore } from '../metrics/index.js';
+import { messageOf } from './error.js';
+import { type EventHub, type EventSource, MAX_TAIL } from './events.js';
+import { LOST_MAP, type MapPlan, planMaps } from './map-plan.js';
+import { type ProbeImage, suggest } from './probe-image.js';
+import type { Router } from './router.js';
+import type { Problem } from './sinks.js';
+
+/** What is counted of one map, in records, since its probe was first loaded. */
+export interface MapCounts {
+  received: number;
+  /** Events handed to sinks, or records folded into series. */
+  decoded: number;
+  filtered: number;
+  discarded: number;
+  malformed: number;
+  /** Records that failed the decoder twice. */
+  undecodable: number;
+  /** Records, or entries, beyond `max_series`. */
+  overflowed: number;
+  /** Counted by the probe in `bee_lost`; undefined where it does not count. */
+  ringFull?: number;
+  /** Highest fill of the ring, and its size, bytes. */
+  highestFill?: number;
+  size?: number;
+  /** Entries at the last read. */
+  entries?: number;
+}
+
+export function newCounts(): MapCounts {
+  return { received: 0, decoded: 0, filtered: 0, discarded: 0, malformed: 0, undecodable: 0, overflowed: 0 };
+}
+
+/** What a probe needs of the agent. */
+export interface ProbeHost {
+  readonly pool: DecodePool;
+  readonly watcher: RingWatcher;
+  readonly series: SeriesStore;
+  readonly hub: EventHub;
+  readonly router: Router;
+  readonly clock: () => ClockOffsets;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly log: { warn(message: string): void; debug(message: string): void };
+}
+
+/** Spec, parameters and maps of a probe, checked against each other without the kernel. */
+export interface ProbePlan {
+  readonly spec: ObjectSpec;
+  readonly maps: readonly MapPlan[];
+  readonly params: readonly { readonly section: string; readonly offset: number; readonly bytes: Uint8Array }[];
+  readonly problems: readonly Problem[];
+}
+
+export function planProbe(
+  config: ProbeConfig,
+  path: ConfigPath,
+  image: ProbeImage,
+  forms: { ndjson: boolean; columns: boolean },
+  labels: Readonly<Record<string, string>>,
+): ProbePlan {
+  const { spec } = image;
+  const problems: Problem[] = [];
+  const params = Object.entries(config.params).flatMap(([name, value]) => {
+    const param = spec.params.find((known) => known.name === name);
+    const at = [...path, 'params', name];
+    if (!param) {
+      const names = spec.params.map((known) => known.name);
+      problems.push({
+        path: at,
+        message: `probe "${config.name}" has no parameter "${name}".${suggest(name, names)} It has: ${names.join(', ') || 'none'}`,
+      });
+      return [];
+    }
+    try {
+      return [{ section: param.section, offset: param.offset, bytes: encodeParam(param, value) }];
+    } catch (error) {
+      problems.push({ path: at, message: `probe "${config.name}", parameter "${name}": ${messageOf(error)}` });
+      return [];
+    }
+  });
+  const planned = planMaps(spec, {
+    probe: config.name,
+    path,
+    maps: config.maps,
+    labels,
+    ...forms,
+    layoutOf: (typeName) => recordLayout(image.program, typeName),
+  });
+  return { spec, params, maps: planned.plans, problems: [...problems, ...planned.problems] };
+}
+
+type Source = RingSource | MapSource;
+
+interface RunningMap extends EventSource {
+  readonly plan: MapPlan;
+  readonly counts: MapCounts;
+  source: Source;
+  series?: SeriesHandle;
+  /** Events so far. */
+  sequence: number;
+}
+
+/** A probe in the kernel: its object loaded, its maps read, its programs attached. */
+export class RunningProbe {
+  private readonly maps: RunningMap[] = [];
+  private lost: MapReader | undefined;
+  private closing: Promise<void> | undefined;
+
+  private constructor(
+    readonly name: string,
+    private readonly object: KernelObject,
+    readonly plan: ProbePlan,
+    private readonly host: ProbeHost,
+    private readonly counts: Map<string, MapCounts>,
+  ) {}
+
+  /** Load, map, attach, in this order, so that no record comes before its reader. What was done is undone on failure. */
+  static async start(
+    config: ProbeConfig,
+    image: ProbeImage,
+    plan: ProbePlan,
+    host: ProbeHost,
+    counts: Map<string, MapCounts>,
+  ): Promise<RunningProbe> {
+    const object = openObject(image.program, { name: config.name });
+    const probe = new RunningProbe(config.name, object, plan, host, counts);
+    try {
+      for (const { section, offset, bytes } of plan.params) object.setParam(section, offset, bytes);
+      await object.load();
+      probe.openLostMap();
+      for (const map of plan.maps) await probe.openMap(map);
+      await object.attachAll({ frequency: config.frequency });
+      for (const map of probe.maps) if (map.source instanceof MapSource) map.source.start();
+      return probe;
+    } catch (error) {
+      await probe.close(0);
+      throw error;
+    }
+  }
+
+  private openLostMap(): void {
+    if (!this.plan.spec.maps.some((map) => map.name === LOST_MAP)) return;
+    this.lost = new MapReader(this.object.map(LOST_MAP).fd);
+  }
+
+  private async openMap(plan: MapPlan): Promise<void> {
+    const { host } = this;
+    const name = plan.spec.name;
+    const counts = this.counts.get(name) ?? newCounts();
+    this.counts.set(name, counts);
+    const running = {
+      probe: this.name,
+      map: name,
+      plan,
+      counts,
+      sequence: 0,
+      tail: async (limit: number) => {
+        const { ndjson } = await running.source.tail(limit);
+        return { ndjson, sequence: running.sequence };
+      },
+    } as unknown as RunningMap;
+    if (plan.series) running.series = host.series.register(plan.series);
+    const events = plan.export === 'event';
+    const common = {
+      fd: this.object.map(name).fd,
+      plan: plan.decode,
+      tail: events ? MAX_TAIL : 0,
+      clock: host.clock,
+      followed: () => events && host.hub.followerCount > 0 && host.hub.isFollowed(running),
+      onRetry: (error: unknown) => host.log.warn(`${this.name}/${name}: a batch failed in its worker and is repeated: ${messageOf(error)}`),
+    };
+    this.maps.push(running);
+    if (plan.source === 'ring') {
+      running.source = new RingSource(host.pool, host.watcher, {
+        ...common,
+        onBatch: (result) => this.take(running, result, result.records, result.discarded),
+        onSkipped: (error) => {
+          counts.received++;
+          counts.undecodable++;
+          host.log.warn(`${this.name}/${name}: a record could not be decoded and is skipped: ${messageOf(error)}`);
+        },
+      });
+    } else {
+      running.source = new MapSource(host.pool, {
+        ...common,
+        id: host.watcher.newId(),
+        interval: plan.interval,
+        changes: events,
+        onBatch: (result) => {
+          counts.entries = result.entries;
+          this.take(running, result, result.output.events + result.output.filtered + result.output.malformed, 0);
+        },
+      });
+    }
+    await running.source.open();
+    if (events) host.hub.add(running);
+  }
+
+  /** One decoded batch: count, route its events, add to its series. */
+  private take(map: RunningMap, result: Pick<DrainResult, 'output' | 'followed' | 'time'>, records: number, discarded: number): void {
+    const { output } = result;
+    const { counts, plan } = map;
+    counts.received += records;
+    counts.discarded += discarded;
+    counts.filtered += output.filtered;
+    counts.malformed += output.malformed;
+    counts.decoded += output.events;
+    map.sequence += output.events;
+    if (output.groups && map.series) {
+      counts.overflowed += output.groups.overflowed;
+      map.series.apply(output.groups, result.time);
+    }
+    if (output.events > 0 && plan.export === 'event') this.route(map, output);
+    const lines =
+      result.followed ?? (output.ndjson && output.lineEnds ? { ndjson: output.ndjson, lineEnds: output.lineEnds } : undefined);
+    if (lines && this.host.hub.followerCount > 0) this.host.hub.publish(map, lines, map.sequence);
+  }
+
+  private route(map: RunningMap, output: DecodeOutput): void {
+    this.host.router.route({
+      probe: this.name,
+      map: map.map,
+      labels: this.host.labels,
+      count: output.events,
+      ...(output.ndjson ? { ndjson: output.ndjson } : {}),
+      ...(output.lineEnds ? { lineEnds: output.lineEnds } : {}),
+      ...(output.columns ? { columns: output.columns } : {}),
+    });
+  }
+
+  /** Bring the figures that live in the kernel up to date: `bee_lost`, ring fill. */
+  measure(): void {
+    const lost = this.readLost();
+    const rings = this.plan.spec.maps.filter((map) => map.type === 'ringbuf').sort((a, b) => a.index - b.index);
+    for (const map of this.maps) {
+      if (!(map.source instanceof RingSource)) continue;
+      map.counts.highestFill = map.source.highestFill;
+      map.counts.size = map.source.size;
+      const slot = rings.indexOf(map.plan.spec);
+      const count = lost?.[slot];
+      if (count !== undefined) map.counts.ringFull = Number(count) + (this.lostBefore.get(map.map) ?? 0);
+    }
+  }
+  private readonly lostBefore = new Map<string, number>();
+
+  /** Per ring, summed over CPUs. */
+  private readLost(): bigint[] | undefined {
+    if (!this.lost) return undefined;
+    const { lost } = this;
+    const { bytes, count } = lost.read({ maxEntries: 1024 });
+    const view = new DataView(bytes);
+    const slots: bigint[] = [];
+    for (let i = 0; i < count; i++) {
+      let sum = 0n;
+      for (let cpu = 0; cpu < lost.valuesPerKey; cpu++) sum += view.getBigUint64(i * lost.stride + 8 + cpu * 8, true);
+      slots[view.getUint32(i * lost.stride, true)] = sum;
+    }
+    return slots;
+  }
+
+  /** Detach, read what is left, let go. `deadline`: ms for the last drain. Idempotent. */
+  close(deadline: number): Promise<void> {
+    this.closing ??= this.closeOnce(deadline);
+    return this.closing;
+  }
+
+  private async closeOnce(deadline: number): Promise<void> {
+    this.object.detach();
+    await Promise.all(this.maps.map((map) => map.source?.close(deadline)));
+    try {
+      this.measure();
+    } catch (error) {
+      this.host.log.debug(`${this.name}: last reading failed: ${messageOf(error)}`);
+    }
+    for (const map of this.maps) {
+      this.host.hub.remove(map);
+      map.series?.remove();
+    }
+    this.lost?.close();
+    this.object.close();
+  }
+}

@@ -1,0 +1,139 @@
+import type { ConfigPath, ProbeConfig } from '../../config/index.js';
+import { messageOf } from './error.js';
+import type { Logger } from './logger.js';
+import { type MapCounts, planProbe, type ProbeHost, type ProbePlan, RunningProbe } from './probe.js';
+import { type ProbeImage, readProbeImage } from './probe-image.js';
+import type { MapStatus, ProbeStatus } from './status.js';
+
+const RETRY_FIRST_MS = 5_000;
+const RETRY_MAX_MS = 300_000;
+
+/** Keeps one probe of the config running: loads it, reports why it failed, tries again with back-off. */
+export class ProbeSupervisor {
+  readonly counts = new Map<string, MapCounts>();
+  private running: RunningProbe | undefined;
+  private image: ProbeImage | undefined;
+  private plan: ProbePlan | undefined;
+  private state: ProbeStatus['state'] = 'starting';
+  private error: string | undefined;
+  private retryAt: number | undefined;
+  private retryDelay = RETRY_FIRST_MS;
+  private timer: NodeJS.Timeout | undefined;
+  private starting: Promise<boolean> | undefined;
+  private stopped = false;
+  attempts = 0;
+
+  constructor(
+    readonly config: ProbeConfig,
+    private readonly path: ConfigPath,
+    private readonly sinks: readonly string[],
+    private readonly host: ProbeHost,
+    private readonly storage: string | undefined,
+    private readonly log: Logger,
+  ) {}
+
+  get up(): boolean {
+    return this.state === 'running';
+  }
+
+  /** Try once; a failure is logged and tried again later. Resolves to whether the probe runs. */
+  start(): Promise<boolean> {
+    this.starting ??= this.startOnce().finally(() => {
+      this.starting = undefined;
+    });
+    return this.starting;
+  }
+
+  private async startOnce(): Promise<boolean> {
+    this.attempts++;
+    try {
+      this.image = await readProbeImage(this.config, this.storage);
+      const { host, config } = this;
+      this.plan = planProbe(config, this.path, this.image, host.router.forms(config.name), host.labels);
+      const [problem] = this.plan.problems;
+      if (problem) throw new Error(problem.message);
+      if (this.stopped) return false;
+      const running = await RunningProbe.start(config, this.image, this.plan, host, this.counts);
+      if (this.stopped) {
+        await running.close(0);
+        return false;
+      }
+      this.running = running;
+      this.state = 'running';
+      this.error = undefined;
+      this.retryAt = undefined;
+      this.retryDelay = RETRY_FIRST_MS;
+      const programs = this.plan.spec.programs.map((program) => program.section).join(', ');
+      this.log.info(`running: ${programs}`);
+      if (this.plan.maps.length === 0) this.log.warn('none of its maps is exported: name one print_, counter_, gauge_ or hist_, or say `export:`');
+      return true;
+    } catch (error) {
+      this.fail(error);
+      return false;
+    }
+  }
+
+  private fail(error: unknown): void {
+    this.state = 'failed';
+    this.error = messageOf(error);
+    if (this.stopped) return;
+    const delay = this.retryDelay * (0.9 + Math.random() * 0.2);
+    this.retryDelay = Math.min(this.retryDelay * 2, RETRY_MAX_MS);
+    this.retryAt = Date.now() + delay;
+    this.timer = setTimeout(() => void this.start(), delay);
+    this.timer.unref();
+    this.log.error(`${this.error}\n  Tried again in ${Math.round(delay / 1000)} s.`);
+  }
+
+  measure(): void {
+    try {
+      this.running?.measure();
+    } catch (error) {
+      this.log.debug(`reading its loss counters failed: ${messageOf(error)}`);
+    }
+  }
+
+  status(): ProbeStatus {
+    const { source } = this.config;
+    return {
+      name: this.config.name,
+      source: 'image' in source ? source.image : source.file,
+      state: this.state,
+      programs: this.plan?.spec.programs.map(({ name, section }) => ({ name, section })) ?? [],
+      maps: this.plan?.maps.map((map) => this.mapStatus(map.spec.name, map.spec.type, map.export)) ?? [],
+      sinks: this.sinks,
+      ...(this.image?.digest ? { digest: this.image.digest } : {}),
+      ...(this.error === undefined ? {} : { error: this.error }),
+      ...(this.retryAt === undefined || this.state !== 'failed' ? {} : { retryAt: new Date(this.retryAt).toISOString() }),
+    };
+  }
+
+  private mapStatus(name: string, type: string, kind: string): MapStatus {
+    const counts = this.counts.get(name);
+    return {
+      name,
+      type,
+      export: kind,
+      records: counts?.received ?? 0,
+      filtered: counts?.filtered ?? 0,
+      lost: counts ? lossesOf(counts) : {},
+    };
+  }
+
+  async stop(deadline: number): Promise<void> {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    await this.starting;
+    await this.running?.close(deadline);
+    this.state = 'stopped';
+  }
+}
+
+/** Records lost before any sink, by reason. `ring_full` is absent where the probe does not count it. */
+export function lossesOf(counts: MapCounts): Record<string, number> {
+  return {
+    ...(counts.ringFull === undefined ? {} : { ring_full: counts.ringFull }),
+    malformed: counts.malformed,
+    undecodable: counts.undecodable,
+  };
+}
