@@ -85,6 +85,11 @@ export class ProbeSupervisor {
     this.log.error(`${this.error}\n  Tried again in ${Math.round(delay / 1000)} s.`);
   }
 
+  /** Exported maps, and as what. */
+  exports(): readonly (readonly [map: string, kind: string])[] {
+    return this.plan?.maps.map((map) => [map.spec.name, map.export] as const) ?? [];
+  }
+
   measure(): void {
     try {
       this.running?.measure();

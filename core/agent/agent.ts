@@ -1,0 +1,238 @@
+import { ConfigError, type LoadedConfig } from '../../config/index.js';
+import type { MetricBatch } from '../../plugins/sdk/index.js';
+import { DecodePool } from '../decode/index.js';
+import { RingWatcher } from '../kernel/index.js';
+import { SeriesStore } from '../metrics/index.js';
+import { createOutlet, type Outlet } from '../pipeline/index.js';
+import { Clock } from './clock.js';
+import { AgentError, messageOf } from './error.js';
+import { EventHub } from './events.js';
+import type { Logger } from './logger.js';
+import type { ProbeHost } from './probe.js';
+import { Router } from './router.js';
+import { type AgentServer, listen } from './server.js';
+import { SinkMetrics } from './sink-metrics.js';
+import { type PreparedSink, prepareSinks, type Problem, sinksOf } from './sinks.js';
+import type { AgentStatus, SinkStatus } from './status.js';
+import { ProbeSupervisor } from './supervisor.js';
+import { agentFamilies } from './telemetry.js';
+import { packageVersion } from './version.js';
+
+export interface AgentOptions {
+  readonly log: Logger;
+  /** A probe that does not start is fatal. */
+  readonly strict: boolean;
+}
+
+interface RunningSink {
+  readonly outlet: Outlet;
+  readonly sink: PreparedSink;
+}
+
+/** Share of the stop deadline that sources have; sinks get the rest. */
+const SOURCE_SHARE = 0.4;
+
+/**
+ * The composition root. Starts sinks, then the server, then probes, so that nothing is read before it can be
+ * delivered; stops in the opposite order: sources, decode, queues, sinks.
+ */
+export class Agent {
+  private readonly version = packageVersion();
+  private readonly started = Date.now();
+  private readonly hub = new EventHub();
+  private readonly router = new Router();
+  private readonly series = new SeriesStore();
+  private readonly sinkMetrics = new SinkMetrics();
+  private readonly sinks = new Map<string, RunningSink>();
+  private readonly clock = new Clock();
+  private pool: DecodePool | undefined;
+  private watcher: RingWatcher | undefined;
+  private server: AgentServer | undefined;
+  private probes: ProbeSupervisor[] = [];
+  private startUpOver = false;
+  private stopping: Promise<void> | undefined;
+  private resolveEnded!: () => void;
+  /** Resolves when the agent has a reason of its own to stop: start-up failed, or its only sink ended. */
+  readonly ended = new Promise<void>((resolve) => {
+    this.resolveEnded = resolve;
+  });
+  /** Why the process should exit with an error. */
+  failure: unknown;
+
+  constructor(
+    private readonly loaded: LoadedConfig,
+    private readonly options: AgentOptions,
+  ) {}
+
+  /** Never rejects: a failure is kept in {@link Agent.failure}, and `ended` resolves. */
+  async start(): Promise<void> {
+    try {
+      await this.startAll();
+    } catch (error) {
+      this.failure = error;
+      this.resolveEnded();
+    }
+  }
+
+  private async startAll(): Promise<void> {
+    const { config } = this.loaded;
+    const { log } = this.options;
+    const { sinks, problems } = await prepareSinks(this.loaded);
+    failOn(problems, this.loaded);
+    this.openSinks(sinks);
+    this.server = await listen({
+      listen: config.agent.listen,
+      events: this.hub,
+      status: () => this.status(),
+      routes: () => this.scraped(),
+    });
+    log.info(`listening on ${this.server.url}`);
+    this.pool = new DecodePool(config.agent.workers);
+    this.watcher = new RingWatcher();
+    this.probes = config.probes.map((probe, i) => {
+      const outlets = sinksOf(probe, sinks).map((sink) => this.sinks.get(sink.config.name)!.outlet);
+      this.router.set(probe.name, outlets);
+      return new ProbeSupervisor(
+        probe,
+        ['probes', i],
+        outlets.map((outlet) => outlet.name),
+        this.probeHost(),
+        config.agent.storage,
+        log.child(`probe=${probe.name}`),
+      );
+    });
+    const up = await Promise.all(this.probes.map((probe) => probe.start()));
+    this.startUpOver = true;
+    if (this.stopping) return;
+    if (!up.includes(true)) throw new AgentError('NO_PROBE_RUNNING', 'no probe is running: see above for why each one failed');
+    if (this.options.strict && up.includes(false)) {
+      const failed = this.probes.filter((probe) => !probe.up).map((probe) => probe.config.name);
+      throw new AgentError('PROBE_FAILED', `--strict: ${failed.join(', ')} failed to start`);
+    }
+  }
+
+  private probeHost(): ProbeHost {
+    return {
+      pool: this.pool!,
+      watcher: this.watcher!,
+      series: this.series,
+      hub: this.hub,
+      router: this.router,
+      clock: () => this.clock.now(),
+      labels: this.loaded.config.agent.labels,
+      log: this.options.log,
+    };
+  }
+
+  private openSinks(sinks: readonly PreparedSink[]): void {
+    for (const sink of sinks) {
+      const { name, queue } = sink.config;
+      const outlet = createOutlet({
+        name,
+        definition: sink.definition,
+        options: sink.options,
+        maxBatches: queue.maxBatches,
+        maxBytes: queue.maxBytes,
+        timeout: queue.timeout,
+        maxElapsed: queue.maxElapsed,
+        interval: sink.interval,
+        context: {
+          log: this.options.log.child(`sink=${name}`),
+          telemetry: this.sinkMetrics.of(name, this.loaded.config.agent.labels),
+          collect: () => this.collect(name),
+        },
+      });
+      this.sinks.set(name, { outlet, sink });
+      outlet.start();
+      void outlet.ended.then(() => {
+        if ([...this.sinks.values()].every((other) => other.outlet.state === 'closed')) this.resolveEnded();
+      });
+    }
+  }
+
+  /** What the sink `name` would be scraped for: the series of its probes, and the agent's own. */
+  private async collect(name: string): Promise<MetricBatch> {
+    const probes = new Set(
+      this.probes.filter((probe) => !probe.config.sinks || probe.config.sinks.includes(name)).map((probe) => probe.config.name),
+    );
+    const batch = await this.series.collect((probe: string) => probes.has(probe));
+    const own = agentFamilies({
+      version: this.version,
+      labels: this.loaded.config.agent.labels,
+      probes: this.probes,
+      outlets: this.sinks,
+      followersLost: this.hub.lost,
+      workerRestarts: this.pool?.restarts ?? 0,
+      started: this.started,
+    });
+    return { ...batch, families: [...batch.families, ...own, ...this.sinkMetrics.families()] };
+  }
+
+  private scraped(): ReadonlyMap<string, (request: Request) => Promise<Response>> {
+    const routes = new Map<string, (request: Request) => Promise<Response>>();
+    for (const { outlet, sink } of this.sinks.values()) {
+      const { path, listen: own } = (sink.options ?? {}) as { path?: unknown; listen?: unknown };
+      if (outlet.fetch && typeof path === 'string' && own === undefined) routes.set(path, outlet.fetch);
+    }
+    return routes;
+  }
+
+  status(): AgentStatus {
+    return {
+      ready: this.startUpOver && this.probes.some((probe) => probe.up),
+      version: this.version,
+      started: new Date(this.started).toISOString(),
+      probes: this.probes.map((probe) => {
+        probe.measure();
+        return probe.status();
+      }),
+      sinks: [...this.sinks.values()].map(sinkStatus),
+    };
+  }
+
+  /** Detach, drain, flush, close, within `deadline` ms. Idempotent. */
+  stop(deadline: number): Promise<void> {
+    this.stopping ??= this.stopAll(deadline);
+    return this.stopping;
+  }
+
+  private async stopAll(deadline: number): Promise<void> {
+    const begun = performance.now();
+    const left = (): number => Math.max(0, deadline - (performance.now() - begun));
+    await Promise.all(this.probes.map((probe) => probe.stop(deadline * SOURCE_SHARE)));
+    await this.pool?.close();
+    this.watcher?.close();
+    await Promise.all(
+      [...this.sinks.values()].map(({ outlet }) =>
+        outlet.stop(left()).catch((error) => this.options.log.error(`sink ${outlet.name}: ${messageOf(error)}`)),
+      ),
+    );
+    this.hub.close();
+    await this.server?.close();
+  }
+}
+
+function sinkStatus({ outlet, sink }: RunningSink): SinkStatus {
+  const total = { received: 0, delivered: 0, queued: 0, lost: {} as Record<string, number> };
+  for (const { counts } of outlet.counts()) {
+    total.received += counts.received;
+    total.delivered += counts.delivered;
+    total.queued += counts.queued;
+    for (const [reason, count] of Object.entries(counts.lost)) total.lost[reason] = (total.lost[reason] ?? 0) + (count ?? 0);
+  }
+  return {
+    name: outlet.name,
+    type: sink.config.type,
+    state: outlet.state,
+    ...(outlet.error === undefined ? {} : { error: outlet.error }),
+    ...total,
+  };
+}
+
+/** Throw every problem at once, each with its place in the file. */
+export function failOn(problems: readonly Problem[], loaded: LoadedConfig): void {
+  if (problems.length === 0) return;
+  throw new ConfigError(
+    problems.map(({ path, message }) => ({ code: 'SEMANTIC' as const, message, position: loaded.locate(path) })),
+  );
+}

@@ -1,0 +1,38 @@
+import type { LoadedConfig } from '../../config/index.js';
+import { failOn } from './agent.js';
+import { messageOf } from './error.js';
+import { planProbe } from './probe.js';
+import { readProbeImage } from './probe-image.js';
+import { type PreparedSink, prepareSinks, type Problem, sinksOf } from './sinks.js';
+
+/**
+ * `--check`: everything that can be known without the kernel. Config and sinks' options; images in the store,
+ * their digests, ELF and BTF; parameters, maps, fields and filters. Every problem is reported, not the first.
+ */
+export async function check(loaded: LoadedConfig, print: (text: string) => void): Promise<number> {
+  const { config } = loaded;
+  const { sinks, problems } = await prepareSinks(loaded);
+  const lines: string[] = [];
+  for (const [i, probe] of config.probes.entries()) {
+    const path = ['probes', i];
+    const key = 'image' in probe.source ? 'image' : 'file';
+    try {
+      const image = await readProbeImage(probe, config.agent.storage);
+      const plan = planProbe(probe, path, image, formsOf(sinksOf(probe, sinks)), config.agent.labels);
+      problems.push(...plan.problems);
+      const maps = plan.maps.map((map) => `${map.spec.name} → ${map.export}`).join(', ');
+      lines.push(`  probe ${probe.name}: ${plan.spec.programs.length} programs; ${maps || 'no map is exported'}`);
+    } catch (error) {
+      problems.push({ path: [...path, key], message: `probe "${probe.name}": ${messageOf(error)}` });
+    }
+  }
+  failOn(problems satisfies Problem[], loaded);
+  for (const sink of sinks) lines.push(`  sink ${sink.config.name}: ${sink.config.type}`);
+  print(`${loaded.file}: ok\n${lines.join('\n')}\n`);
+  return 0;
+}
+
+function formsOf(sinks: readonly PreparedSink[]): { ndjson: boolean; columns: boolean } {
+  const forms = new Set(sinks.flatMap((sink) => sink.accepts.events || []));
+  return { ndjson: forms.has('ndjson'), columns: forms.has('columns') || forms.has('rows') };
+}

@@ -1,0 +1,64 @@
+import type { MetricFamily, SinkTelemetry } from '../../plugins/sdk/index.js';
+import { renderLabels } from '../metrics/index.js';
+
+/** Series that one sink may make. */
+const MAX_METRICS = 100;
+
+interface Metric {
+  readonly type: 'counter' | 'gauge';
+  readonly help: string;
+  readonly values: Map<string, { readonly labels: readonly (readonly [string, string])[]; value: number }>;
+}
+
+/** Metrics that sinks keep of themselves, as `bee_agent_sink_<name>{sink="…"}`. */
+export class SinkMetrics {
+  private readonly metrics = new Map<string, Metric>();
+
+  of(sink: string, hostLabels: Readonly<Record<string, string>>): SinkTelemetry {
+    const labels = Object.entries({ ...hostLabels, sink });
+    const register = (type: 'counter' | 'gauge', name: string, help: string): { value: number } => {
+      const full = `bee_agent_sink_${name}`;
+      if (!/^[a-z][a-z0-9_]*$/.test(name)) throw new Error(`telemetry: "${name}" is no snake_case metric name`);
+      let metric = this.metrics.get(full);
+      if (!metric) {
+        if (this.metrics.size >= MAX_METRICS) throw new Error('telemetry: too many metrics');
+        metric = { type, help, values: new Map() };
+        this.metrics.set(full, metric);
+      }
+      if (metric.type !== type) throw new Error(`telemetry: "${name}" is a ${metric.type} already`);
+      let entry = metric.values.get(sink);
+      if (!entry) {
+        entry = { labels, value: 0 };
+        metric.values.set(sink, entry);
+      }
+      return entry;
+    };
+    return {
+      counter: (name, help) => {
+        const entry = register('counter', name, help);
+        return {
+          add: (value) => {
+            if (value >= 0) entry.value += value;
+          },
+        };
+      },
+      gauge: (name, help) => {
+        const entry = register('gauge', name, help);
+        return {
+          set: (value) => {
+            entry.value = value;
+          },
+        };
+      },
+    };
+  }
+
+  families(): MetricFamily[] {
+    return [...this.metrics].map(([name, metric]) => ({
+      name,
+      type: metric.type,
+      help: metric.help,
+      series: [...metric.values.values()].map(({ labels, value }) => ({ labels, labelText: renderLabels(labels), value })),
+    }));
+  }
+}
