@@ -173,6 +173,11 @@ export class RingSource {
     this.timer.unref();
   }
 
+  /** For tests: the worker dies, as if it had run out of memory. */
+  killWorker(): Promise<void> {
+    return this.worker.kill();
+  }
+
   /** NDJSON of the last events. */
   async tail(limit: number): Promise<TailResult> {
     const result = await this.worker.run<TailResult | UnknownResult>({ kind: 'tail', id: this.id, limit });
