@@ -1,0 +1,58 @@
+export type OciErrorCode =
+  /** Text is not a reference by the distribution grammar. */
+  | 'INVALID_REFERENCE'
+  /** Text is not a digest, or of an algorithm that is not supported. */
+  | 'INVALID_DIGEST'
+  /** A descriptor, manifest or index is not what the image specification says. */
+  | 'INVALID_MANIFEST'
+  /** A store's own files (`oci-layout`, `index.json`) cannot be understood. */
+  | 'INVALID_STORE'
+  /** No image under this reference, or a blob that is missing. */
+  | 'NOT_FOUND'
+  /** An image, but not one that holds an eBPF program (or none for this machine). */
+  | 'NOT_A_PROBE'
+  /** Content does not have the digest or the size that was promised. */
+  | 'MISMATCH'
+  /** Content exceeds a limit of ours. */
+  | 'TOO_LARGE'
+  /** A symbolic link, device or FIFO where the store must have a file or folder of its own. */
+  | 'UNSAFE_PATH'
+  /** Another process holds the store's lock for longer than we wait. */
+  | 'LOCKED'
+  /** The file system refused: no permission, read-only, full. `cause` has the system's error. */
+  | 'IO';
+
+/** Every failure of `core/oci`. `message` is one sentence that names the reference, digest or file. */
+export class OciError extends Error {
+  override readonly name = 'OciError';
+  readonly code: OciErrorCode;
+
+  constructor(code: OciErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** The errno name of a system error: `ENOENT`. */
+export function errnoOf(error: unknown): string | undefined {
+  const code = (error as NodeJS.ErrnoException | undefined)?.code;
+  return typeof code === 'string' ? code : undefined;
+}
+
+/** Wrap a system error that is no answer to the question asked. An `OciError` passes unchanged. */
+export function ioError(doing: string, path: string, cause: unknown): OciError {
+  if (cause instanceof OciError) return cause;
+  const reason = REASONS[errnoOf(cause) ?? ''] ?? (cause instanceof Error ? cause.message : String(cause));
+  return new OciError('IO', `cannot ${doing} ${path}: ${reason}`, { cause });
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EPERM: 'not permitted',
+  EROFS: 'the file system is read-only',
+  ENOSPC: 'no space left on the device',
+  EDQUOT: 'the disk quota is used up',
+  ENOTDIR: 'a part of the path is not a folder',
+  EISDIR: 'it is a folder',
+  EMFILE: 'too many open files',
+};

@@ -1,0 +1,32 @@
+/** OCI images of eBPF programs: references, the local store, and the shape of an image. */
+export type { Annotations, Descriptor } from './descriptor.js';
+export { type Digest, type DigestAlgorithm, digester, digestOf, isDigest, parseDigest } from './digest.js';
+export { OciError, type OciErrorCode } from './error.js';
+export {
+  type Blob,
+  buildProbeImage,
+  type Probe,
+  type ProbeDetails,
+  type ProbeImage,
+  readProbe,
+} from './image.js';
+export type { LockOptions } from './lock.js';
+export { type ImageIndex, type Manifest, parseManifest } from './manifest.js';
+export * as mediaTypes from './media-types.js';
+export { hostPlatform, type Platform, runsOn } from './platform.js';
+export {
+  type NetworkReference,
+  networkReference,
+  parseReference,
+  type Reference,
+  shortName,
+} from './reference.js';
+export type { FetchOptions, ImageSource, SourceOptions } from './source.js';
+export { ImageStore, type StoredImage } from './store.js';
+export {
+  readStoredProbe,
+  type StoreLocation,
+  type StoreLocationInput,
+  storeLocation,
+  storesOf,
+} from './store-location.js';

@@ -1,0 +1,13 @@
+/** OCI image spec, media-types.md. */
+export const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
+export const INDEX = 'application/vnd.oci.image.index.v1+json';
+
+/** BumbleBee's: the config is `{}`, the layer is the ELF object. */
+export const PROBE_CONFIG = 'application/ebpf.oci.image.config.v1+json';
+export const PROBE_PROGRAM = 'application/ebpf.oci.image.program.v1+binary';
+
+/** OCI image spec, annotations.md. */
+export const REF_NAME = 'org.opencontainers.image.ref.name';
+export const TITLE = 'org.opencontainers.image.title';
+export const AUTHORS = 'org.opencontainers.image.authors';
+export const DESCRIPTION = 'org.opencontainers.image.description';

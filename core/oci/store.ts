@@ -1,0 +1,245 @@
+import { lstat, readdir, realpath, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Descriptor } from './descriptor.js';
+import { type Digest, digestOf, digestParts } from './digest.js';
+import { errnoOf, ioError, OciError } from './error.js';
+import {
+  createAtomically,
+  isOwnFolder,
+  makeFolder,
+  readRegularFile,
+  SCRATCH_PREFIX,
+  writeAtomically,
+} from './files.js';
+import { type Blob, buildProbeImage, type Probe, type ProbeDetails, readProbe } from './image.js';
+import { decodeJson, encodeJson, isRecord } from './json.js';
+import { type LockOptions, withLock } from './lock.js';
+import { parseReference, type Reference } from './reference.js';
+import type { FetchOptions, ImageSource, SourceOptions } from './source.js';
+import { encodeStoreIndex, indexPath, readStoreIndex, withEntry } from './store-index.js';
+
+/** An image of the store, as `bee list` shows it. */
+export interface StoredImage {
+  /** `org.opencontainers.image.ref.name` as written; may be no reference by our grammar. */
+  readonly name: string;
+  readonly descriptor: Descriptor;
+  /** Bytes of the manifest and everything it names, where the manifest can be read. */
+  readonly size: number | undefined;
+}
+
+/** Older scratch files were left by a process that was killed. */
+const LEFTOVER_MS = 60 * 60 * 1000;
+
+/**
+ * An OCI image layout in a folder, the same that BumbleBee keeps in `~/.bumblebee/store`. The folder may be a
+ * symbolic link; nothing inside it may. A store that does not exist is empty, and is made by the first write.
+ *
+ * Any number of processes may use one store. A reader takes no lock (so a read-only store can be read): it sees
+ * `index.json` before or after a write, never between. Writers take turns.
+ */
+export class ImageStore implements ImageSource {
+  readonly folder: string;
+  readonly #lock: LockOptions;
+
+  constructor(folder: string, options: { lock?: LockOptions } = {}) {
+    this.folder = folder;
+    this.#lock = options.lock ?? {};
+  }
+
+  get label(): string {
+    return this.folder;
+  }
+
+  /** Every named image, by name. `INVALID_STORE` when `index.json` is damaged; a damaged image is listed. */
+  async list(): Promise<StoredImage[]> {
+    const { entries } = await readStoreIndex(await this.#root());
+    const named = entries.flatMap(({ name, descriptor }) =>
+      name === undefined ? [] : [{ name, descriptor }],
+    );
+    named.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+    return Promise.all(
+      named.map(async ({ name, descriptor }) => ({
+        name,
+        descriptor,
+        size: await this.#imageSize(descriptor),
+      })),
+    );
+  }
+
+  /**
+   * The image whose name is what was typed. With a digest, also an image that is stored under the same name
+   * (and tag, when one was typed) and has that digest.
+   */
+  async resolve(reference: Reference, _options?: SourceOptions): Promise<Descriptor | undefined> {
+    const { entries } = await readStoreIndex(await this.#root());
+    const exact = entries.find((entry) => entry.name === reference.text);
+    if (exact !== undefined) {
+      if (reference.digest !== undefined && exact.descriptor.digest !== reference.digest) {
+        throw new OciError(
+          'MISMATCH',
+          `${this.folder} has ${exact.descriptor.digest} under the name ${reference.text}`,
+        );
+      }
+      return exact.descriptor;
+    }
+    if (reference.digest === undefined) return undefined;
+    return entries.find(({ name, descriptor }) => {
+      if (name === undefined || descriptor.digest !== reference.digest) return false;
+      if (reference.tag !== undefined) return name === `${reference.name}:${reference.tag}`;
+      return nameWithoutTag(name) === reference.name;
+    })?.descriptor;
+  }
+
+  async fetch(descriptor: Descriptor, options: Pick<FetchOptions, 'limit'>): Promise<Uint8Array> {
+    const { digest, size } = descriptor;
+    if (size > options.limit) {
+      throw new OciError('TOO_LARGE', `${digest} has ${size} bytes, more than the ${options.limit} allowed`);
+    }
+    const root = await this.#root();
+    const path = await this.#existingBlobPath(root, digest);
+    const bytes = path === undefined ? undefined : await readRegularFile(path, options.limit);
+    if (bytes === undefined) throw new OciError('NOT_FOUND', `${digest} is missing from ${this.folder}`);
+    if (bytes.length !== size) {
+      throw new OciError('MISMATCH', `${path} is damaged: ${bytes.length} bytes instead of ${size}`);
+    }
+    if (digestOf(bytes, digestParts(digest).algorithm) !== digest) {
+      throw new OciError('MISMATCH', `${path} is damaged: its content has another digest`);
+    }
+    return bytes;
+  }
+
+  /** A probe, verified; `undefined` when the store has no such image. */
+  readProbe(reference: Reference | string, options?: { architecture?: string }): Promise<Probe | undefined> {
+    return readProbe(this, typeof reference === 'string' ? parseReference(reference) : reference, options);
+  }
+
+  /**
+   * Store a program as an image under `reference`, exactly as typed. An image that had the name loses it; its
+   * blobs stay. When this resolves, all of it is on the disk.
+   */
+  async putProbe(
+    reference: Reference | string,
+    program: Uint8Array,
+    details: ProbeDetails = {},
+  ): Promise<Descriptor> {
+    const { text, digest } = typeof reference === 'string' ? parseReference(reference) : reference;
+    const image = buildProbeImage(program, details);
+    if (digest !== undefined && digest !== image.manifest.descriptor.digest) {
+      throw new OciError(
+        'MISMATCH',
+        `${text} names a digest, but the image has ${image.manifest.descriptor.digest}`,
+      );
+    }
+    await this.putImage(text, image.manifest, [image.config, image.program]);
+    return image.manifest.descriptor;
+  }
+
+  /** Store a manifest under a name, and blobs that it refers to: blobs first, the name last. */
+  async putImage(name: string, manifest: Blob, blobs: readonly Blob[]): Promise<void> {
+    const root = await this.#create();
+    await withLock(
+      root,
+      async () => {
+        await removeLeftovers(root);
+        for (const blob of [...blobs, manifest]) await this.#writeBlob(root, blob);
+        const index = await readStoreIndex(root);
+        await writeAtomically(
+          indexPath(root),
+          encodeStoreIndex(withEntry(index, name, manifest.descriptor)),
+          root,
+        );
+      },
+      this.#lock,
+    );
+  }
+
+  /** The folder with symbolic links on the way to it resolved; as given when it does not exist. */
+  async #root(): Promise<string> {
+    try {
+      return await realpath(this.folder);
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') return this.folder;
+      throw ioError('open the store', this.folder, error);
+    }
+  }
+
+  async #create(): Promise<string> {
+    await makeFolder(this.folder);
+    const root = await this.#root();
+    await checkLayoutVersion(root);
+    await createAtomically(join(root, 'oci-layout'), encodeJson({ imageLayoutVersion: '1.0.0' }), root);
+    return root;
+  }
+
+  async #existingBlobPath(root: string, digest: Digest): Promise<string | undefined> {
+    const { algorithm, hex } = digestParts(digest);
+    const folder = join(root, 'blobs', algorithm);
+    const exists = (await isOwnFolder(join(root, 'blobs'))) && (await isOwnFolder(folder));
+    return exists ? join(folder, hex) : undefined;
+  }
+
+  /** A whole blob that is there already is left alone; a damaged one is replaced. */
+  async #writeBlob(root: string, { descriptor, bytes }: Blob): Promise<void> {
+    const { algorithm, hex } = digestParts(descriptor.digest);
+    const folder = join(root, 'blobs', algorithm);
+    for (const part of [join(root, 'blobs'), folder]) if (!(await isOwnFolder(part))) await makeFolder(part);
+    const path = join(folder, hex);
+    const known = await readRegularFile(path, bytes.length).catch(() => undefined);
+    if (known !== undefined && Buffer.compare(known, bytes) === 0) return;
+    await writeAtomically(path, bytes, root);
+  }
+
+  async #imageSize(descriptor: Descriptor): Promise<number | undefined> {
+    try {
+      const manifest = decodeJson(await this.fetch(descriptor, { limit: descriptor.size }));
+      if (!isRecord(manifest) || !Array.isArray(manifest.layers)) return undefined;
+      const parts = [manifest.config, ...manifest.layers].map((part) =>
+        isRecord(part) ? Number(part.size) : NaN,
+      );
+      const sum = parts.reduce((total, size) => total + size, descriptor.size);
+      return Number.isSafeInteger(sum) ? sum : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+/** image-layout.md: the version is 1.0.0 in every revision so far; another one is not ours to write into. */
+async function checkLayoutVersion(root: string): Promise<void> {
+  const path = join(root, 'oci-layout');
+  const bytes = await readRegularFile(path, 64 * 1024);
+  if (bytes === undefined) return;
+  let version: unknown;
+  try {
+    const value = decodeJson(bytes);
+    version = isRecord(value) ? value.imageLayoutVersion : undefined;
+  } catch (cause) {
+    throw new OciError('INVALID_STORE', `${path} is damaged: not JSON`, { cause });
+  }
+  if (version !== '1.0.0') {
+    throw new OciError(
+      'INVALID_STORE',
+      `${path} says layout version ${JSON.stringify(version)}, not "1.0.0"`,
+    );
+  }
+}
+
+async function removeLeftovers(root: string): Promise<void> {
+  for (const name of await readdir(root)) {
+    if (!name.startsWith(SCRATCH_PREFIX)) continue;
+    const path = join(root, name);
+    const age = await lstat(path).then(
+      (stat) => Date.now() - stat.mtimeMs,
+      () => 0,
+    );
+    if (age > LEFTOVER_MS) await rm(path, { force: true });
+  }
+}
+
+function nameWithoutTag(name: string): string | undefined {
+  try {
+    return parseReference(name).name;
+  } catch {
+    return undefined;
+  }
+}
