@@ -1,0 +1,104 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const MAIN = fileURLToPath(new URL('../../dist/core/agent/main.js', import.meta.url));
+
+/** A real bee-agent process, as a user starts it, listening on a port of its own. */
+export class AgentProcess {
+  stdout = '';
+  stderr = '';
+  url = '';
+
+  private constructor(
+    readonly child: ChildProcess,
+    readonly folder: string,
+  ) {
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      this.stdout += text;
+    });
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr += text;
+    });
+  }
+
+  /** Write `config` to a folder of its own and start; resolves once it listens and is ready, or has ended. */
+  static async start(config: string, ...flags: string[]): Promise<AgentProcess> {
+    const folder = mkdtempSync(join(tmpdir(), 'bee-agent-'));
+    const file = join(folder, 'probes.yaml');
+    writeFileSync(file, config, { mode: 0o600 });
+    const child = spawn(process.execPath, [MAIN, '--config', file, ...flags], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const agent = new AgentProcess(child, folder);
+    await agent.until(() => /listening on (http:\S+?)"?\n/.test(agent.stderr) || child.exitCode !== null, 20_000);
+    agent.url = /listening on (http:[^\s"]+)/.exec(agent.stderr)?.[1] ?? '';
+    await agent.until(async () => child.exitCode !== null || (await agent.ready()), 20_000);
+    return agent;
+  }
+
+  private async ready(): Promise<boolean> {
+    return fetch(`${this.url}/readyz`).then(
+      (response) => response.ok,
+      () => false,
+    );
+  }
+
+  /** Poll until `condition` holds; fails with the agent's log otherwise. */
+  async until(condition: () => boolean | Promise<boolean>, ms = 10_000): Promise<void> {
+    const end = Date.now() + ms;
+    while (!(await condition())) {
+      if (Date.now() > end) throw new Error(`timed out. The agent's log:\n${this.stderr}`);
+      await new Promise((done) => setTimeout(done, 20));
+    }
+  }
+
+  get events(): { timestamp: string; probe: string; map: string; data: Record<string, unknown> }[] {
+    return this.stdout
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => JSON.parse(line));
+  }
+
+  /** Samples of `/metrics`: `name{labels}` → value. */
+  async metrics(): Promise<Map<string, number>> {
+    const text = await (await fetch(`${this.url}/metrics`)).text();
+    const samples = new Map<string, number>();
+    for (const line of text.split('\n')) {
+      const match = /^([^#\s][^\s{]*(?:\{.*\})?) (\S+)$/.exec(line);
+      if (!match) continue;
+      if (samples.has(match[1]!)) throw new Error(`a series twice: ${match[1]}`);
+      samples.set(match[1]!, Number(match[2]));
+    }
+    return samples;
+  }
+
+  /** Sum of the samples of `name` whose labels contain all of `labels`. */
+  async sum(name: string, ...labels: string[]): Promise<number> {
+    let sum = 0;
+    for (const [series, value] of await this.metrics()) {
+      const [family, text = ''] = series.split('{', 2);
+      if (family === name && labels.every((label) => text.includes(label))) sum += value;
+    }
+    return sum;
+  }
+
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
+    if (this.child.exitCode === null && this.child.signalCode === null) {
+      const ended = once(this.child, 'close');
+      this.child.kill(signal);
+      await ended;
+    }
+    return this.child.exitCode;
+  }
+}
+
+/** A map's u64 slots as bpftool reads them: not the agent's own figures. */
+export function readSlots(map: string): number[] {
+  const text = execFileSync('bpftool', ['-j', 'map', 'dump', 'name', map], { encoding: 'utf8' });
+  const entries: { formatted?: { key: number; value: number }; key?: string[]; value?: string[] }[] = JSON.parse(text);
+  return entries.map((entry) =>
+    entry.formatted ? entry.formatted.value : entry.value!.reduceRight((sum, byte) => sum * 256 + Number(byte), 0),
+  );
+}
