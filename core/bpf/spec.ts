@@ -31,7 +31,13 @@ export interface MapSpec {
   readonly key?: Layout;
   /** For a ring buffer: the record, from `__type(value, struct T)`. */
   readonly value?: Layout;
-  /** Position in the order of definition in the object, over all maps. */
+  /** Why `key` or `value` is absent although the object names its type: it is larger than a layout may be. */
+  readonly undecodable?: string;
+  /**
+   * Position in the object, over all maps: by section, then by offset. clang places maps that are defined without
+   * an initialiser in the order of their first use in the code, and those with one (`= {}`) in the order of their
+   * definition, before the others. Nothing in the object tells the order of the source.
+   */
   readonly index: number;
   /** By name prefix or section, see {@link exportKindOf}. */
   readonly kind: MapKind;

@@ -1,0 +1,11 @@
+export { type Btf, parseBtf } from './btf.js';
+export type * from './btf-types.js';
+export { type Elf, type ElfSection, type ElfSymbol, parseElf } from './elf.js';
+export { BpfError, type BpfErrorCode } from './error.js';
+export type * from './layout.js';
+export { layoutByName, layoutOf } from './layout-builder.js';
+export { exportKindOf } from './map-kind.js';
+export { mapTypeName } from './map-type.js';
+export { parseObject, recordLayout } from './object.js';
+export { encodeParam, type ParamInput } from './param.js';
+export type * from './spec.js';
