@@ -23,10 +23,5 @@ export {
 } from './reference.js';
 export type { FetchOptions, ImageSource, SourceOptions } from './source.js';
 export { ImageStore, type StoredImage } from './store.js';
-export {
-  readStoredProbe,
-  type StoreLocation,
-  type StoreLocationInput,
-  storeLocation,
-  storesOf,
-} from './store-location.js';
+export { type StoreLocation, type StoreLocationInput, storeLocation } from './store-location.js';
+export { type ImageStores, type LocatedImage, openStores } from './stores.js';

@@ -1,10 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { OciError } from './error.js';
-import { type Probe, readProbe } from './image.js';
-import { parseReference, type Reference } from './reference.js';
-import type { SourceOptions } from './source.js';
-import { ImageStore } from './store.js';
 
 /** Folders that hold images: one to write, and others that are only read, in the order of the search. */
 export interface StoreLocation {
@@ -41,33 +36,6 @@ export function storeLocation(input: StoreLocationInput = {}): StoreLocation {
   const home = (input.homeOf ?? homeFromPasswd)(caller);
   const callers = home === undefined ? undefined : join(home, '.bumblebee', 'store');
   return { primary, readOnly: callers === undefined || callers === primary ? [] : [callers] };
-}
-
-/** Every store of a location that is worth asking, the writable one first. */
-export function storesOf(location: StoreLocation): ImageStore[] {
-  return [location.primary, ...location.readOnly].map((folder) => new ImageStore(folder));
-}
-
-/**
- * A probe from the first store that has it. `NOT_FOUND` names the stores that were searched.
- *
- * @example
- * const probe = await readStoredProbe('localhost:5000/probes/execs:v1', storeLocation({ storage: options.storage }));
- */
-export async function readStoredProbe(
-  reference: Reference | string,
-  location: StoreLocation,
-  options: SourceOptions & { architecture?: string } = {},
-): Promise<Probe> {
-  const parsed = typeof reference === 'string' ? parseReference(reference) : reference;
-  for (const store of storesOf(location)) {
-    const probe = await readProbe(store, parsed, options);
-    if (probe !== undefined) return probe;
-  }
-  const searched = [location.primary, ...location.readOnly].map((folder) =>
-    existsSync(folder) ? folder : `${folder} (which does not exist)`,
-  );
-  throw new OciError('NOT_FOUND', `no image ${parsed.text} in the store ${searched.join(' nor in ')}`);
 }
 
 function homeFromPasswd(uid: number): string | undefined {
