@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
  * other call on a closed handle throws code `CLOSED`.
  */
 export interface NativeAddon {
-  /** `1.1.2` */
+  /** `1.1` */
   libbpfVersion(): string;
   /** Parse an ELF object with libbpf. Nothing is created in the kernel yet. Copies `bytes`. */
   openObject(bytes: Uint8Array, options: { name: string }): NativeObject;
@@ -35,7 +35,7 @@ export interface NativeAddon {
 
 /** `message` is one sentence. `log` is what libbpf said during this call; `verifierLog` the verifier's, if it ran. */
 export interface NativeError extends Error {
-  code: string; // errno name (`EPERM`, `ENOENT`, …), `CLOSED`, or `INVALID`
+  code: string; // errno name (`EPERM`, `ENOENT`, …), libbpf's `EFORMAT`, `EENDIAN`, `ERELOC`, or `CLOSED`, `INVALID`
   errno?: number;
   log?: string;
   verifierLog?: string;
@@ -56,7 +56,7 @@ export interface NativeMap {
   valueSize: number;
   maxEntries: number;
   flags: number;
-  /** Global data (`.rodata`, `.bss`, `.data`) and the like, made by libbpf. */
+  /** Global data and the like, made by libbpf; `name` is then its section: `.rodata`, `.bss`, `.data`. */
   internal: boolean;
 }
 
@@ -71,7 +71,7 @@ export interface NativeObject {
   setAutoload(program: string, on: boolean): void;
   /** Create maps, load programs, off the main thread. A ring buffer's `__type(value, …)` is cleared first. */
   load(): Promise<void>;
-  /** Attach one program as its section says, off the main thread. */
+  /** Attach one program as its section says, off the main thread. The object keeps the link, not who holds the handle. */
   attach(program: string): Promise<NativeLink>;
   /** Attach a `perf_event` program to a software CPU clock on every online CPU. */
   attachPerfEvent(program: string, options: { frequency: number }): Promise<NativeLink>;
@@ -81,7 +81,7 @@ export interface NativeObject {
   mapFd(name: string): number;
   /** BPF_PROG_TEST_RUN with `data` as the packet, off the main thread. For tests and benches. */
   testRun(program: string, options: { data: Uint8Array; repeat: number }): Promise<{ retval: number; durationNs: number }>;
-  /** Detaches every link, unloads. */
+  /** Detaches every link, unloads. In the middle of a load or attach: when that call ends; its promise then rejects with `CLOSED`. */
   close(): void;
 }
 
@@ -91,7 +91,7 @@ export interface NativeLink {
 }
 
 export interface NativePoller {
-  /** Watch a ring under an id that is never reused. Armed from the start. Duplicates nothing: remove before closing `fd`. */
+  /** Watch a ring under an id that is never reused. Armed from the start. Duplicates `fd`. */
   add(id: number, fd: number): void;
   /** Report once more when readable (EPOLLONESHOT re-armed): at once, if it is readable now. */
   arm(id: number): void;

@@ -34,7 +34,8 @@
       "cflags_cc": [
         "-std=c++17",
         "-fexceptions",
-        "-isystem <!(node -p \"require('node-addon-api').include_dir\")"
+        # absolute: make runs in build/. A system folder, so that its warnings are not ours.
+        "-isystem", "<!(node -p \"require('node:path').dirname(require.resolve('node-addon-api'))\")"
       ],
       # nodelete: libbpf keeps a pointer to our print callback, and a thread may be inside this code at exit.
       "ldflags": ["-Wl,-z,nodelete", "-Wl,-z,relro,-z,now"],

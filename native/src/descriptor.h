@@ -32,6 +32,8 @@ class Descriptor {
   }
 
   int get() const { return fd_; }
+  /** Somebody else closes it from now on. */
+  int Release() { return std::exchange(fd_, -1); }
   void Close() {
     if (fd_ >= 0) close(std::exchange(fd_, -1));
   }

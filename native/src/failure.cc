@@ -1,5 +1,7 @@
 #include "failure.h"
 
+#include <bpf/libbpf.h>
+
 #include <cerrno>
 #include <cstring>
 
@@ -70,6 +72,13 @@ std::string ErrnoName(int error) {
 #undef NAME
     case kENOTSUPP:
       return "ENOTSUPP";
+    case LIBBPF_ERRNO__LIBELF:
+    case LIBBPF_ERRNO__FORMAT:
+      return "EFORMAT";
+    case LIBBPF_ERRNO__ENDIAN:
+      return "EENDIAN";
+    case LIBBPF_ERRNO__RELOC:
+      return "ERELOC";
     default:
       return "E" + std::to_string(error);
   }
@@ -80,8 +89,14 @@ Failure Failure::Errno(int error, const std::string& what) {
   failure.code = ErrnoName(error);
   failure.error = error;
   char buffer[128];
-  const char* text =
-      error == kENOTSUPP ? "Operation is not supported" : strerror_r(error, buffer, sizeof(buffer));
+  const char* text = buffer;
+  if (error == kENOTSUPP) {
+    text = "Operation is not supported";
+  } else if (error >= __LIBBPF_ERRNO__START) {
+    libbpf_strerror(error, buffer, sizeof(buffer));
+  } else {
+    text = strerror_r(error, buffer, sizeof(buffer));
+  }
   failure.message = what + ": " + text + " (" + failure.code + ")";
   return failure;
 }

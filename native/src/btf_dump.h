@@ -1,0 +1,6 @@
+#pragma once
+
+#include <napi.h>
+
+/** `dumpBtfHeader(path?)` */
+Napi::Value DumpBtfHeader(const Napi::CallbackInfo& info);

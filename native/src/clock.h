@@ -1,0 +1,6 @@
+#pragma once
+
+#include <napi.h>
+
+/** `clockOffsets()` */
+Napi::Value ClockOffsets(const Napi::CallbackInfo& info);
