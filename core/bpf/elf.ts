@@ -63,8 +63,10 @@ export interface ElfSymbol {
 }
 
 export interface Elf {
-  /** Bytes of the file. */
-  readonly size: number;
+  /** The ELF header as it stands. */
+  readonly header: Uint8Array;
+  /** Index of the section that holds the names of sections. */
+  readonly namesIndex: number;
   readonly sections: readonly ElfSection[];
   readonly symbols: readonly ElfSymbol[];
 }
@@ -77,7 +79,12 @@ export function parseElf(bytes: Uint8Array): Elf {
   checkIdentity(bytes);
   const reader = new ByteReader(bytes, 'ELF', 'malformed-elf');
   const sections = readSections(reader);
-  return { size: bytes.length, sections, symbols: readSymbols(sections) };
+  return {
+    header: reader.slice(0, EHDR_SIZE),
+    namesIndex: reader.u16(62),
+    sections,
+    symbols: readSymbols(sections),
+  };
 }
 
 /** The one section of that name; undefined when there is none, an error when there are several. */
@@ -154,6 +161,7 @@ function readSections(reader: ByteReader): ElfSection[] {
   };
   const names = new StringTable(data(namesIndex), `section ${namesIndex} (names)`, 'malformed-elf');
   const sections: ElfSection[] = [];
+  let total = 0;
   for (let index = 0; index < count; index++) {
     const at = index * SHDR_SIZE;
     sections.push({
@@ -168,6 +176,9 @@ function readSections(reader: ByteReader): ElfSection[] {
       align: table.u64(at + 48),
       entrySize: table.u64(at + 56),
     });
+    // Sections of an object do not overlap. Copying ones that do could make gigabytes of a small file.
+    total += sections[index]!.data.length;
+    if (total > reader.length) throw new BpfError('malformed-elf', `section ${index}`, 'sections overlap');
   }
   return sections;
 }

@@ -4,6 +4,7 @@ export { type Elf, type ElfSection, type ElfSymbol, parseElf } from './elf.js';
 export { BpfError, type BpfErrorCode } from './error.js';
 export type * from './layout.js';
 export { layoutByName, layoutOf } from './layout-builder.js';
+export { rewriteLegacySections } from './legacy-sections.js';
 export { exportKindOf } from './map-kind.js';
 export { mapTypeName } from './map-type.js';
 export { parseObject, recordLayout } from './object.js';

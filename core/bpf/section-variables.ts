@@ -6,6 +6,8 @@ import { BpfError } from './error.js';
 /** A global of a data section: name and place from the symbol table, type from BTF's DATASEC. */
 export interface SectionVariable {
   readonly name: string;
+  /** Id of its BTF `var`. */
+  readonly id: number;
   readonly type: number;
   /** Bytes from the start of the section. */
   readonly offset: number;
@@ -70,7 +72,7 @@ function place(
     // Offsets of static variables are always right; those of globals are once a linker gave the section a size.
     const isPlaced = variable.linkage === 'static' || datasec.size > 0;
     const symbol = isPlaced ? undefined : symbols?.get(variable.name);
-    variables.push({ name: variable.name, type: variable.type, offset: symbol ?? offset, size });
+    variables.push({ name: variable.name, id: type, type: variable.type, offset: symbol ?? offset, size });
   }
   variables.sort((a, b) => a.offset - b.offset);
   let end = 0;
