@@ -1,0 +1,15 @@
+export { parseByteSize } from './byte-size.js';
+export * from './config.js';
+export { formatDuration, parseDuration } from './duration.js';
+export {
+  ConfigError,
+  type ConfigErrorCode,
+  type ConfigProblem,
+  type ProblemCode,
+  renderPath,
+} from './error.js';
+export type { Environment } from './expand.js';
+export { findConfig } from './find.js';
+export { configJsonSchema } from './json-schema.js';
+export { parseListen } from './listen-address.js';
+export { type LoadOptions, loadConfig, parseConfig } from './load.js';

@@ -1,0 +1,97 @@
+import { availableParallelism } from 'node:os';
+import { dirname, isAbsolute, resolve as resolvePath } from 'node:path';
+import type {
+  AgentConfig,
+  Config,
+  ListenAddress,
+  MapConfig,
+  ParamValue,
+  ProbeConfig,
+  SinkConfig,
+} from './config.js';
+import { defaultProbeName } from './probe-name.js';
+import { DEFAULT_SINKS } from './rules.js';
+import type { ConfigFile, MapEntry, ProbeEntry, SinkEntry } from './schema.js';
+import { descend, type SourceNode } from './source-node.js';
+
+const DEFAULT_LISTEN: ListenAddress = { kind: 'tcp', host: '127.0.0.1', port: 9091 };
+const MINUTE = 60_000;
+
+/** The validated file as the {@link Config} that the agent works with: defaults filled in, paths absolute. */
+export function resolve(file: ConfigFile, path: string, root: SourceNode): Config {
+  const directory = dirname(path);
+  const sinks = Object.entries(file.sinks ?? {});
+  const entries: [string, SinkEntry][] = file.sinks
+    ? sinks
+    : DEFAULT_SINKS.map((name) => [name, { type: name }]);
+  return {
+    probes: file.probes.map((probe) => resolveProbe(probe, directory)),
+    sinks: Object.fromEntries(entries.map(([name, sink]) => [name, resolveSink(name, sink, directory)])),
+    agent: resolveAgent(file.agent ?? {}, directory, root),
+  };
+}
+
+function resolveProbe(probe: ProbeEntry, directory: string): ProbeConfig {
+  const { image, file } = probe;
+  const source = image !== undefined ? { image } : { file: absolute(file!, directory) };
+  return {
+    name: probe.name ?? defaultProbeName(source),
+    source,
+    pull: probe.pull ?? 'missing',
+    params: (probe.params ?? {}) as Record<string, ParamValue>,
+    maps: Object.fromEntries(Object.entries(probe.maps ?? {}).map(([name, map]) => [name, resolveMap(map)])),
+    frequency: probe.frequency ?? 99,
+    ...(probe.sinks === undefined ? {} : { sinks: probe.sinks }),
+  };
+}
+
+function resolveMap({ interval, max_series, ...rest }: MapEntry): MapConfig {
+  return { ...defined(rest), interval: interval ?? 1000, maxSeries: max_series ?? 10_000 };
+}
+
+function resolveSink(name: string, sink: SinkEntry, directory: string): SinkConfig {
+  const { type, isolate, interval, queue, ...options } = sink;
+  return {
+    name,
+    type: /^\.{0,2}\//.test(type) ? absolute(type, directory) : type,
+    isolate: isolate ?? true,
+    ...(interval === undefined ? {} : { interval }),
+    queue: {
+      maxBatches: queue?.max_batches ?? 1000,
+      maxBytes: queue?.max_bytes ?? 64 * 2 ** 20,
+      timeout: queue?.timeout ?? 10_000,
+      maxElapsed: queue?.max_elapsed ?? 5 * MINUTE,
+    },
+    options,
+  };
+}
+
+function resolveAgent(
+  agent: NonNullable<ConfigFile['agent']>,
+  directory: string,
+  root: SourceNode,
+): AgentConfig {
+  const { listen = DEFAULT_LISTEN, workers, labels = {}, storage } = agent;
+  return {
+    listen: listen.kind === 'unix' ? { kind: 'unix', path: absolute(listen.path, directory) } : listen,
+    workers: workers ?? Math.min(2, availableParallelism()),
+    // As written: 007 and 1.10 are names of racks and versions here, no numbers.
+    labels: Object.fromEntries(
+      Object.entries(labels).map(([name, value]) => [
+        name,
+        descend(root, ['agent', 'labels', name]).node.text ?? String(value),
+      ]),
+    ),
+    ...(storage === undefined ? {} : { storage: absolute(storage, directory) }),
+  };
+}
+
+function absolute(path: string, directory: string): string {
+  return isAbsolute(path) ? path : resolvePath(directory, path);
+}
+
+type Defined<T> = { [K in keyof T]: Exclude<T[K], undefined> };
+
+function defined<T extends object>(value: T): Defined<T> {
+  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as Defined<T>;
+}
