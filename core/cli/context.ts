@@ -1,0 +1,39 @@
+import type { Command } from 'commander';
+import { type ImageStores, openStores } from '../oci/index.js';
+import { openTerminal, type Terminal, type TerminalStream } from './terminal.js';
+
+/** The process around a command; tests give their own. */
+export interface Host {
+  readonly stdout: TerminalStream;
+  readonly stderr: TerminalStream;
+  readonly env: NodeJS.ProcessEnv;
+  readonly cwd: string;
+  /** Aborted by Ctrl-C and SIGTERM. */
+  readonly signal: AbortSignal;
+}
+
+/** BumbleBee's general flags. Those for registries are read by the commands that speak to one. */
+export interface GlobalOptions {
+  readonly storage?: string;
+  readonly configDir?: string;
+  readonly config: readonly string[];
+  readonly verbose: boolean;
+}
+
+/** What a command works with: the host, and the general flags. */
+export interface Context {
+  readonly host: Host;
+  readonly terminal: Terminal;
+  readonly options: GlobalOptions;
+  stores(): ImageStores;
+}
+
+export function contextOf(command: Command, host: Host): Context {
+  const options = command.optsWithGlobals<GlobalOptions>();
+  return {
+    host,
+    options,
+    terminal: openTerminal(host.stdout, host.stderr, host.env, options.verbose),
+    stores: () => openStores({ storage: options.storage, env: host.env }),
+  };
+}

@@ -1,0 +1,58 @@
+import { Command, CommanderError } from 'commander';
+import { buildCommand } from './build.js';
+import { completionCommand } from './completion.js';
+import type { Host } from './context.js';
+import { CliError, type ExitCode, reportError } from './errors.js';
+import { listCommand } from './list.js';
+import { packageVersion } from './package.js';
+import { openTerminal } from './terminal.js';
+import { versionCommand } from './version.js';
+
+/** Every verb of `bee`, in the order of its help. One file a verb. */
+const COMMANDS: readonly ((host: Host) => Command)[] = [
+  buildCommand,
+  listCommand,
+  versionCommand,
+  completionCommand,
+];
+
+/** Run `bee` with arguments (without node and script). Never throws and never exits: the code is the caller's. */
+export async function runBee(args: readonly string[], host: Host): Promise<ExitCode> {
+  const program = beeProgram(host);
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return 0;
+  } catch (error) {
+    const verbose = program.opts<{ verbose?: boolean }>().verbose ?? false;
+    const shown = host.signal.aborted ? new CliError('INTERRUPTED', 'interrupted', { cause: error }) : error;
+    return reportError(shown, openTerminal(host.stdout, host.stderr, host.env, verbose));
+  }
+}
+
+export function beeProgram(host: Host): Command {
+  const program = new Command('bee')
+    .description('Build and manage eBPF probes as OCI images.')
+    .version(packageVersion(), '--version', 'print the version')
+    .option('--storage <dir>', 'folder of the image store (default: $BEE_STORAGE, then ~/.bumblebee/store)')
+    .option('--config-dir <dir>', 'folder of the configuration and credentials (default: ~/.bumblebee)')
+    .option('-c, --config <file>', 'file with registry credentials, repeatable', collect, [])
+    .option('-v, --verbose', 'say more', false)
+    .showHelpAfterError('(bee --help tells more)');
+  for (const make of COMMANDS) program.addCommand(make(host));
+  for (const command of [program, ...program.commands]) {
+    command.exitOverride().configureOutput({
+      writeOut: (text) => void host.stdout.write(text),
+      writeErr: (text) => void host.stderr.write(text),
+    });
+  }
+  program.action((_options, command: Command) => {
+    command.outputHelp({ error: true });
+    throw new CommanderError(2, 'bee.help', 'no command');
+  });
+  program.allowExcessArguments(false);
+  return program;
+}
+
+function collect(value: string, previous: readonly string[]): string[] {
+  return [...previous, value];
+}
