@@ -4,111 +4,114 @@ import { defaultProbeName } from './probe-name.js';
 import { isName } from './schema.js';
 import { suggest } from './suggest.js';
 
-/** Called with a problem; `at` is `key` where the position is the key's and not the value's. */
-export type Report = (code: ProblemCode, path: ConfigPath, message: string) => void;
-
 export const DEFAULT_SINKS: readonly string[] = ['stdout', 'prometheus'];
+
+export interface RuleContext {
+  report(code: ProblemCode, path: ConfigPath, message: string): void;
+  /** The value at a path as the file has it: a variable's name and not what it holds. */
+  written(path: ConfigPath): string;
+}
 
 type Mapping = Readonly<Record<string, unknown>>;
 
-/** What keys say together. Looks at the values as written, so that it works in a file that has other errors. */
-export function checkRules(file: unknown, report: Report): void {
+/** What keys say together. Looks at the values as they are, so that it works in a file that has other errors. */
+export function checkRules(file: unknown, context: RuleContext): void {
   if (!isMapping(file) || !Array.isArray(file.probes)) return;
   const sinks = isMapping(file.sinks) ? Object.keys(file.sinks) : DEFAULT_SINKS;
   const names = new Map<string, number>();
   file.probes.forEach((probe: unknown, index: number) => {
     if (!isMapping(probe)) return;
     const path = ['probes', index];
-    checkSource(probe, path, report);
-    checkProbeName(probe, path, names, index, report);
-    checkSinkNames(probe.sinks, [...path, 'sinks'], sinks, report);
+    checkSource(probe, path, context);
+    checkProbeName(probe, path, names, context);
+    checkSinkNames(probe.sinks, [...path, 'sinks'], sinks, context);
     for (const [name, map] of Object.entries(isMapping(probe.maps) ? probe.maps : {})) {
-      if (isMapping(map)) checkBuckets(map.buckets, [...path, 'maps', name, 'buckets'], report);
+      if (isMapping(map)) checkBuckets(map.buckets, [...path, 'maps', name, 'buckets'], context);
     }
   });
 }
 
-function checkSource(probe: Mapping, path: ConfigPath, report: Report): void {
+function checkSource(probe: Mapping, path: ConfigPath, { report }: RuleContext): void {
   const image = probe.image !== undefined;
   const file = probe.file !== undefined;
   if (image && file) {
     report('conflict', [...path, 'file'], 'found both image and file, expected one of them. Remove one');
-  } else if (!image && !file) {
+  } else if (!image && !file && !('image' in probe || 'file' in probe)) {
     report('missing', path, 'found neither image nor file, expected one of them. Add: image: REFERENCE');
   }
 }
 
 function checkProbeName(
   probe: Mapping,
-  path: ConfigPath,
+  path: readonly (string | number)[],
   names: Map<string, number>,
-  index: number,
-  report: Report,
+  { report, written }: RuleContext,
 ): void {
-  const { name: written, image, file } = probe;
-  let name: string;
-  if (typeof written === 'string') {
-    if (!isName(written)) return;
-    name = written;
-  } else {
-    if (written !== undefined) return;
-    if (typeof image === 'string') name = defaultProbeName({ image });
-    else if (typeof file === 'string') name = defaultProbeName({ file });
-    else return;
-    if (!isName(name)) {
-      const key = typeof image === 'string' ? 'image' : 'file';
-      report('bad_value', [...path, key], `no name for the probe can be made of its ${key}. Add: name: NAME`);
-      return;
-    }
+  const name = typeof probe.name === 'string' ? probe.name : defaultName(probe);
+  if (name === undefined) return;
+  const source = typeof probe.image === 'string' ? 'image' : 'file';
+  if (!isName(name)) {
+    if (probe.name !== undefined) return;
+    const message = `no name for the probe can be made of its ${source}. Add: name: NAME`;
+    report('bad_value', [...path, source], message);
+    return;
   }
   const first = names.get(name);
   if (first === undefined) {
-    names.set(name, index);
-    return;
+    names.set(name, Number(path.at(-1)));
+  } else if (probe.name === undefined) {
+    const message = `the name made of its ${source} is that of probes[${first}] too. Add: name: ANOTHER`;
+    report('duplicate_name', path, message);
+  } else {
+    const at = [...path, 'name'];
+    const message = `found ${written(at)}, which is the name of probes[${first}] too. Choose another`;
+    report('duplicate_name', at, message);
   }
-  const at = written === undefined ? path : [...path, 'name'];
-  const origin = written === undefined ? ' (made of its source)' : '';
-  report(
-    'duplicate_name',
-    at,
-    `found the name "${name}"${origin}, which probes[${first}] has already. Add: name: ANOTHER`,
-  );
 }
 
-function checkSinkNames(value: unknown, path: ConfigPath, known: readonly string[], report: Report): void {
+/** Undefined where the source itself is wrong, which is reported as such. */
+function defaultName(probe: Mapping): string | undefined {
+  if ('name' in probe) return undefined;
+  const { image, file } = probe;
+  if (typeof image === 'string') return /^\S+$/.test(image) ? defaultProbeName({ image }) : undefined;
+  return image === undefined && typeof file === 'string' && /\S/.test(file)
+    ? defaultProbeName({ file })
+    : undefined;
+}
+
+function checkSinkNames(
+  value: unknown,
+  path: ConfigPath,
+  known: readonly string[],
+  { report, written }: RuleContext,
+): void {
   if (!Array.isArray(value)) return;
   const seen = new Set<string>();
   value.forEach((name: unknown, index: number) => {
     if (typeof name !== 'string' || name === '') return;
+    const at = [...path, index];
     if (seen.has(name)) {
-      report('duplicate_name', [...path, index], `found the sink "${name}" a second time. Remove one`);
+      report('duplicate_name', at, `found ${written(at)} a second time. Remove one`);
     } else if (!known.includes(name)) {
       const near = suggest(name, known);
-      const hint =
-        near === undefined
-          ? `There ${known.length === 0 ? 'are none' : `are: ${known.join(', ')}`}`
-          : `Did you mean "${near}"?`;
-      report(
-        'unknown_sink',
-        [...path, index],
-        `found "${name}", expected the name of a sink under \`sinks:\`. ${hint}`,
-      );
+      const there = known.length === 0 ? 'There are none' : `There are: ${known.join(', ')}`;
+      const hint = near === undefined ? there : `Did you mean "${near}"?`;
+      const message = `found ${written(at)}, expected the name of a sink under \`sinks:\`. ${hint}`;
+      report('unknown_sink', at, message);
     }
     seen.add(name);
   });
 }
 
-function checkBuckets(value: unknown, path: ConfigPath, report: Report): void {
+function checkBuckets(value: unknown, path: ConfigPath, { report, written }: RuleContext): void {
   if (!Array.isArray(value)) return;
   for (let index = 1; index < value.length; index++) {
     const before: unknown = value[index - 1];
     const bound: unknown = value[index];
     if (typeof before !== 'number' || typeof bound !== 'number' || bound > before) continue;
-    report(
-      'bad_value',
-      [...path, index],
-      `found ${bound} after ${before}, expected upper bounds that ascend. Sort them, each once`,
-    );
+    const at = [...path, index];
+    const found = `found ${written(at)} after ${written([...path, index - 1])}`;
+    report('bad_value', at, `${found}, expected upper bounds that ascend. Sort them, each once`);
     return;
   }
 }

@@ -85,7 +85,8 @@ export const mapSchema = z.strictObject({
     .describe(
       "What becomes of the map. Default: from its name's prefix (print_, counter_, gauge_, hist_) or section.",
     ),
-  filter: line('an expression such as: ret < 0 && comm != "systemd"')
+  filter: pattern('an expression such as: ret < 0 && comm != "systemd"', /\S/)
+    .trim()
     .optional()
     .describe('Which records count, decided in the worker before anything is made of them.'),
   value: field.optional().describe('Field that holds the number of a counter, gauge or histogram.'),

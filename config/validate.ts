@@ -26,7 +26,8 @@ export function validate(root: SourceNode, source: SourceText): Validation {
   };
   const result = fileSchema.safeParse(value, { error: expectation });
   for (const issue of result.error?.issues ?? []) addIssue(issue, root, source, add);
-  checkRules(value, add, (path) => found(descend(root, path).node, source));
+  const written = (path: ConfigPath) => found(descend(root, path).node, source);
+  checkRules(value, { report: add, written });
   return result.success && problems.length === 0 ? { file: result.data } : { problems };
 }
 
