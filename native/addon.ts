@@ -44,8 +44,10 @@ export interface NativeError extends Error {
 export interface NativeProgram {
   name: string;
   section: string;
-  /** `tracepoint`, `raw_tp`, … as libbpf names program types. */
+  /** `tracepoint`, `raw_tracepoint`, … as libbpf names program types. */
   type: string;
+  /** `false`: neither loaded nor attached (`SEC("?…")`, or by `setAutoload`). `section` has no `?`. */
+  autoload: boolean;
 }
 
 export interface NativeMap {
@@ -80,7 +82,10 @@ export interface NativeObject {
   /** Owned by the object: valid until its `close`. */
   mapFd(name: string): number;
   /** BPF_PROG_TEST_RUN with `data` as the packet, off the main thread. For tests and benches. */
-  testRun(program: string, options: { data: Uint8Array; repeat: number }): Promise<{ retval: number; durationNs: number }>;
+  testRun(
+    program: string,
+    options: { data: Uint8Array; repeat: number },
+  ): Promise<{ retval: number; durationNs: number }>;
   /** Detaches every link, unloads. In the middle of a load or attach: when that call ends; its promise then rejects with `CLOSED`. */
   close(): void;
 }

@@ -92,14 +92,9 @@ export class KernelObject {
     const attachments: Attachment[] = [];
     const links: { close(): void }[] = [];
     for (const program of this.programs()) {
-      const { name, section, type } = program;
-      if (section.startsWith('?')) {
-        attachments.push({
-          program: name,
-          section,
-          attached: false,
-          reason: 'its section says not to load it',
-        });
+      const { name, section, type, autoload } = program;
+      if (!autoload) {
+        attachments.push({ program: name, section, attached: false, reason: 'it is not to be loaded' });
         continue;
       }
       if (needsTarget(section, type)) {

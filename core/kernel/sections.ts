@@ -1,14 +1,11 @@
-/** `tracepoint/sched/sched_switch` → `tracepoint`. A leading `?` (not loaded by default) is no part of it. */
+/** `tracepoint/sched/sched_switch` → `tracepoint`. */
 export function sectionKind(section: string): string {
-  return section.replace(/^\?/, '').split(/[/+]/, 1)[0]!.replace(/\.s$/, '');
+  return section.split(/[/+]/, 1)[0]!.replace(/\.s$/, '');
 }
 
 /** What stands behind the kind: `sched/sched_switch`. */
 export function sectionTarget(section: string): string {
-  return section
-    .replace(/^\?/, '')
-    .slice(sectionKind(section).length)
-    .replace(/^(\.s)?\//, '');
+  return section.slice(sectionKind(section).length).replace(/^(\.s)?\//, '');
 }
 
 export function isTracepoint(section: string): boolean {

@@ -88,14 +88,20 @@ std::shared_ptr<BpfObject> BpfObject::Open(const uint8_t* bytes, size_t size, co
 }
 
 BpfObject::BpfObject(bpf_object* object, const std::string& name) : name_(name), object_(object) {
-  bpf_program* program;
-  bpf_object__for_each_program(program, object) {
-    programs_.push_back({bpf_program__name(program), bpf_program__section_name(program), ProgramType(program)});
-  }
+  ReadPrograms();
   ReadMaps();
 }
 
 BpfObject::~BpfObject() { TearDown(); }
+
+void BpfObject::ReadPrograms() {
+  programs_.clear();
+  bpf_program* program;
+  bpf_object__for_each_program(program, object_) {
+    programs_.push_back({bpf_program__name(program), bpf_program__section_name(program), ProgramType(program),
+                         bpf_program__autoload(program)});
+  }
+}
 
 void BpfObject::ReadMaps() {
   maps_.clear();
@@ -146,6 +152,7 @@ void BpfObject::SetAutoload(const std::string& program, bool on) {
   CheckChangeable();
   int error = bpf_program__set_autoload(FindProgram(program), on);
   if (error != 0) throw Failure::Errno(-error, "autoload of program " + program + " cannot be set");
+  ReadPrograms();
 }
 
 BpfObject::Use BpfObject::Enter() {

@@ -18,6 +18,7 @@ class BpfObject : public std::enable_shared_from_this<BpfObject> {
  public:
   struct Program {
     std::string name, section, type;
+    bool autoload;
   };
   struct Map {
     std::string name;
@@ -69,6 +70,7 @@ class BpfObject : public std::enable_shared_from_this<BpfObject> {
   void CheckOpen() const;
   void CheckChangeable() const;
   void CheckLoaded() const;
+  void ReadPrograms();
   void ReadMaps();
   std::shared_ptr<Link> Keep(std::vector<bpf_link*> links);
   bpf_program* FindProgram(const std::string& name) const;

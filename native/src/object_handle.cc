@@ -75,6 +75,7 @@ Napi::Value ObjectHandle::Programs(const Napi::CallbackInfo& info) {
     entry.Set("name", programs[i].name);
     entry.Set("section", programs[i].section);
     entry.Set("type", programs[i].type);
+    entry.Set("autoload", Napi::Boolean::New(env, programs[i].autoload));
     list.Set(i, entry);
   }
   return list;
