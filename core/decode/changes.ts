@@ -11,13 +11,13 @@ export class ChangeFilter {
 
   /** The entries of a new snapshot that are worth an event. */
   changed(entries: RecordSet, renderer: Decoder, clock: ClockOffsets, time: bigint): RecordSet {
-    const bytes = Buffer.from(entries.memory);
+    const bytes = Buffer.from(entries.memory as ArrayBuffer);
     const next = new Map<string, string>();
     const unseen: number[] = [];
     const raws: string[] = [];
     for (let i = 0; i < entries.count; i++) {
       const start = entries.offsets[i]!;
-      const raw = bytes.latin1Slice(start, start + entries.lengths[i]!);
+      const raw = bytes.toString('latin1', start, start + entries.lengths[i]!);
       const known = this.last.get(raw);
       if (known === undefined) {
         unseen.push(i);

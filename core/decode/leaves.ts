@@ -1,4 +1,4 @@
-import type { Layout, LayoutNode, ScalarNode } from '../bpf/index.js';
+import type { Layout, LayoutNode, ScalarNode, StructNode } from '../bpf/index.js';
 import { DecodeError } from './error.js';
 import type { DecodePlan } from './plan.js';
 
@@ -24,11 +24,15 @@ export interface ColumnLeaf {
 
 const MAX_LEAVES = 4096;
 
+export function isStruct(node: LayoutNode): node is StructNode {
+  return node.kind === 'struct' || node.kind === 'union';
+}
+
 /** Every scalar, array elements one by one, in order of definition. */
 export function scalarLeaves(layout: Layout): Leaf[] {
   const leaves: Leaf[] = [];
   const walk = (node: LayoutNode, path: readonly string[], offset: number): void => {
-    if (node.kind === 'struct' || node.kind === 'union') {
+    if (isStruct(node)) {
       for (const member of node.members) walk(member.node, [...path, member.name], offset + member.offset);
     } else if (node.kind === 'array') {
       for (let i = 0; i < node.length; i++) walk(node.element, [...path, String(i)], offset + i * node.stride);
@@ -47,7 +51,7 @@ export function scalarLeaves(layout: Layout): Leaf[] {
 export function columnLeaves(layout: Layout): ColumnLeaf[] {
   const leaves: ColumnLeaf[] = [];
   const walk = (node: LayoutNode, path: string[], offset: number, dims: number[], strides: number[]): void => {
-    if (node.kind === 'struct' || node.kind === 'union') {
+    if (isStruct(node)) {
       for (const member of node.members) walk(member.node, [...path, member.name], offset + member.offset, dims, strides);
     } else if (node.kind === 'array') {
       walk(node.element, [...path, '[]'], offset, [...dims, node.length], [...strides, node.stride]);
@@ -79,7 +83,7 @@ function follow(root: LayoutNode, path: readonly string[]): Leaf | undefined {
   let node = root;
   let offset = 0;
   for (const name of path) {
-    if (node.kind === 'struct' || node.kind === 'union') {
+    if (isStruct(node)) {
       const member = node.members.find((one) => one.name === name);
       if (!member) return undefined;
       offset += member.offset;
@@ -91,7 +95,7 @@ function follow(root: LayoutNode, path: readonly string[]): Leaf | undefined {
       node = node.element;
     } else return undefined;
   }
-  return node.kind === 'struct' || node.kind === 'union' || node.kind === 'array' ? undefined : { path, offset, node };
+  return isStruct(node) || node.kind === 'array' ? undefined : { path, offset, node };
 }
 
 /** The record's own time: its first field of type `ktime` or `boottime`. */

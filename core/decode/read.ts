@@ -5,13 +5,13 @@ import type { ScalarNode } from '../bpf/index.js';
  * Records begin at multiples of 8, so a field that is aligned in its record is aligned in memory.
  */
 export class Memory {
-  u8 = new Uint8Array(0);
-  i8 = new Int8Array(0);
-  u16 = new Uint16Array(0);
-  i16 = new Int16Array(0);
-  u32 = new Uint32Array(0);
-  i32 = new Int32Array(0);
-  view = new DataView(new ArrayBuffer(0));
+  u8: Uint8Array = new Uint8Array(0);
+  i8: Int8Array = new Int8Array(0);
+  u16: Uint16Array = new Uint16Array(0);
+  i16: Int16Array = new Int16Array(0);
+  u32: Uint32Array = new Uint32Array(0);
+  i32: Int32Array = new Int32Array(0);
+  view: DataView = new DataView(new ArrayBuffer(0));
   private memory: ArrayBufferLike | undefined;
 
   use(memory: ArrayBufferLike): void {

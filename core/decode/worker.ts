@@ -68,7 +68,7 @@ class Forms {
   /** Render for followers, unless the sinks' batch has the lines already; keep the tail. */
   follow(records: RecordSet, output: DecodeOutput, clock: ClockOffsets, time: bigint, follow: boolean): Lines | undefined {
     if (this.tail && output.events > 0) {
-      const passed = output.events === records.count ? undefined : this.renderer.passed(records, clock);
+      const passed = output.events === records.count ? undefined : this.renderer.passed(records);
       this.tail.keep(records, passed, clock, time);
     }
     if (!follow || output.ndjson) return undefined;

@@ -1,4 +1,5 @@
 import type { LayoutNode, ScalarNode } from '../../bpf/index.js';
+import { isStruct } from '../leaves.js';
 import type { DecodePlan } from '../plan.js';
 import { isNarrow, isSigned, readNarrow, readWide } from '../read.js';
 
@@ -30,7 +31,7 @@ export function ndjsonSource(plan: DecodePlan): NdjsonSource {
       maxLine += Buffer.byteLength(text) * times;
       return literal(text);
     };
-    if (node.kind === 'struct' || node.kind === 'union') {
+    if (isStruct(node)) {
       if (node.members.length === 0) return lead(`${prefix}{}`);
       const parts = node.members.map((member, i) =>
         emit(member.node, o, offset + member.offset, loose, times, `${i === 0 ? `${prefix}{` : ','}${JSON.stringify(member.name)}:`),

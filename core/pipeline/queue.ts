@@ -1,0 +1,50 @@
+import type { EventBatchData } from '../../plugins/sdk/index.js';
+
+export interface QueuedBatch {
+  readonly batch: EventBatchData;
+  readonly bytes: number;
+  /** performance.now() of the first attempt. */
+  firstAttempt?: number;
+}
+
+/** Batches that wait for a sink: bounded by number and bytes. */
+export class BatchQueue {
+  private readonly waiting: QueuedBatch[] = [];
+  private bytes = 0;
+
+  constructor(
+    private readonly maxBatches: number,
+    private readonly maxBytes: number,
+  ) {}
+
+  /** False when there is no room. A batch that alone is bigger than the queue is let into an empty one. */
+  push(batch: EventBatchData): boolean {
+    const bytes = sizeOf(batch);
+    const full = this.waiting.length >= this.maxBatches || (this.waiting.length > 0 && this.bytes + bytes > this.maxBytes);
+    if (full) return false;
+    this.waiting.push({ batch, bytes });
+    this.bytes += bytes;
+    return true;
+  }
+
+  shift(): QueuedBatch | undefined {
+    const first = this.waiting.shift();
+    if (first) this.bytes -= first.bytes;
+    return first;
+  }
+
+  get length(): number {
+    return this.waiting.length;
+  }
+}
+
+function sizeOf(batch: EventBatchData): number {
+  let bytes = 256 + (batch.ndjson?.byteLength ?? 0) + (batch.lineEnds?.byteLength ?? 0);
+  if (batch.columns) {
+    bytes += batch.columns.timestamps.byteLength;
+    for (const column of batch.columns.columns) {
+      bytes += column.kind === 'number' ? column.values.byteLength : column.offsets.byteLength + column.bytes.byteLength;
+    }
+  }
+  return bytes;
+}
