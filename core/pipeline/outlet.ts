@@ -24,7 +24,7 @@ class SinkOutlet implements Outlet {
   readonly name: string;
   readonly accepts: Accepts;
   state: Outlet['state'] = 'opening';
-  error?: string;
+  error?: string | undefined;
   readonly ended: Promise<void>;
   private resolveEnded!: () => void;
   private readonly queue: BatchQueue;

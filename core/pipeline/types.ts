@@ -35,7 +35,7 @@ export interface Outlet {
   /** `opening` until `open` succeeded; `retrying` while attempts fail; `closed` when the sink ended or was closed. */
   readonly state: 'opening' | 'up' | 'retrying' | 'closed';
   /** Last error, for `/readyz` and the log. */
-  readonly error?: string;
+  readonly error?: string | undefined;
   /** Take a batch; when the queue is full the batch is counted as lost (`queue_full`). */
   offer(batch: EventBatchData): void;
   /** Metric batches: replaced by newer ones while they wait, as they are cumulative. */
@@ -43,7 +43,7 @@ export interface Outlet {
   /** By probe and map, in events. */
   counts(): Iterable<{ readonly probe: string; readonly map: string; readonly counts: DeliveryCounts }>;
   /** The sink's own `fetch`, where it has one and is open. */
-  readonly fetch?: (request: Request) => Promise<Response>;
+  readonly fetch?: ((request: Request) => Promise<Response>) | undefined;
   /** Resolves when the sink ends by itself (`closed` result). */
   readonly ended: Promise<void>;
   /** Begin: open the sink (with back-off), then deliver. */
