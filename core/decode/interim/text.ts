@@ -1,4 +1,4 @@
-import type { EnumNode } from '../bpf/index.js';
+import type { EnumNode } from '../../bpf/index.js';
 
 /** Writers of bytes: each takes a buffer and a position and returns the position after what it wrote. */
 

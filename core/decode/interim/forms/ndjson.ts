@@ -1,6 +1,6 @@
-import type { LayoutNode, ScalarNode } from '../../bpf/index.js';
+import type { LayoutNode, ScalarNode } from '../../../bpf/index.js';
 import { isStruct } from '../leaves.js';
-import type { DecodePlan } from '../plan.js';
+import type { DecodePlan } from '../../plan.js';
 import { isNarrow, isSigned, readNarrow, readWide } from '../read.js';
 
 /**

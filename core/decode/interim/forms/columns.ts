@@ -1,7 +1,7 @@
-import type { ScalarNode } from '../../bpf/index.js';
-import type { Column } from '../../../plugins/sdk/index.js';
+import type { ScalarNode } from '../../../bpf/index.js';
+import type { Column } from '../../../../plugins/sdk/index.js';
 import { columnLeaves, type ColumnLeaf } from '../leaves.js';
-import type { DecodePlan } from '../plan.js';
+import type { DecodePlan } from '../../plan.js';
 import { isNarrow, isSigned, readNarrow, readWide } from '../read.js';
 
 type Values = Extract<Column, { kind: 'number' }>['values'];

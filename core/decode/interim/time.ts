@@ -1,4 +1,4 @@
-import type { ClockOffsets } from './plan.js';
+import type { ClockOffsets } from '../plan.js';
 
 /**
  * Adds a clock's offset to 64-bit nanoseconds, in whole seconds and nanoseconds, so that nothing is rounded and

@@ -5,7 +5,7 @@ import { columnBuilders, columnsSource } from './forms/columns.js';
 import { GroupTable, groupSource } from './forms/group.js';
 import { ndjsonSource } from './forms/ndjson.js';
 import { leafAt } from './leaves.js';
-import type { ClockOffsets, DecodeOutput, DecodePlan, RecordSet } from './plan.js';
+import type { ClockOffsets, DecodeOutput, DecodePlan, RecordSet } from '../plan.js';
 import { Memory, readWide } from './read.js';
 import * as text from './text.js';
 import { secondText, TimeBase } from './time.js';

@@ -1,0 +1,127 @@
+import type { Layout, LayoutNode, ScalarNode, StructNode } from '../../bpf/index.js';
+import { DecodeError } from './error.js';
+import type { DecodePlan } from '../plan.js';
+
+/** One scalar of a record: the names and array indices that lead to it, and where it lies. */
+export interface Leaf {
+  readonly path: readonly string[];
+  /** Bytes from the start of the record. */
+  readonly offset: number;
+  readonly node: ScalarNode;
+}
+
+/** A scalar, or all scalars at one place of the elements of arrays. */
+export interface ColumnLeaf {
+  /** `'[]'` stands for "each element". */
+  readonly path: readonly string[];
+  /** Of the first element. */
+  readonly offset: number;
+  readonly node: ScalarNode;
+  /** Lengths of the arrays on the way, outermost first, and bytes from one element to the next. */
+  readonly dims: readonly number[];
+  readonly strides: readonly number[];
+}
+
+const MAX_LEAVES = 4096;
+
+export function isStruct(node: LayoutNode): node is StructNode {
+  return node.kind === 'struct' || node.kind === 'union';
+}
+
+/** Every scalar, array elements one by one, in order of definition. */
+export function scalarLeaves(layout: Layout): Leaf[] {
+  const leaves: Leaf[] = [];
+  const walk = (node: LayoutNode, path: readonly string[], offset: number): void => {
+    if (isStruct(node)) {
+      for (const member of node.members) walk(member.node, [...path, member.name], offset + member.offset);
+    } else if (node.kind === 'array') {
+      for (let i = 0; i < node.length; i++) walk(node.element, [...path, String(i)], offset + i * node.stride);
+    } else {
+      if (leaves.length >= MAX_LEAVES) {
+        throw new DecodeError('LAYOUT', `${layout.typeName || 'the type'} has more than ${MAX_LEAVES} values: choose labels by name`);
+      }
+      leaves.push({ path, offset, node });
+    }
+  };
+  walk(layout.root, [], 0);
+  return leaves;
+}
+
+/** Every scalar, arrays kept together. */
+export function columnLeaves(layout: Layout): ColumnLeaf[] {
+  const leaves: ColumnLeaf[] = [];
+  const walk = (node: LayoutNode, path: string[], offset: number, dims: number[], strides: number[]): void => {
+    if (isStruct(node)) {
+      for (const member of node.members) walk(member.node, [...path, member.name], offset + member.offset, dims, strides);
+    } else if (node.kind === 'array') {
+      walk(node.element, [...path, '[]'], offset, [...dims, node.length], [...strides, node.stride]);
+    } else leaves.push({ path, offset, node, dims, strides });
+  };
+  walk(layout.root, [], 0, [], []);
+  return leaves;
+}
+
+/**
+ * The scalar that `name` means: `a.b`, `a[0].b` or `a.0.b`. Bare names of an entry are looked up in its key,
+ * then in its value.
+ */
+export function findLeaf(layout: Layout, name: string, source: DecodePlan['source']): Leaf | undefined {
+  const path = name.replace(/\[(\d+)\]/g, '.$1').split('.');
+  const found = follow(layout.root, path);
+  if (found || source === 'ring') return found;
+  return follow(layout.root, ['key', ...path]) ?? follow(layout.root, ['value', ...path]);
+}
+
+/** The scalar at exactly this path. */
+export function leafAt(layout: Layout, path: readonly string[]): Leaf {
+  const leaf = follow(layout.root, path);
+  if (!leaf) throw new DecodeError('UNKNOWN_FIELD', `there is no field "${path.join('.')}"`);
+  return leaf;
+}
+
+function follow(root: LayoutNode, path: readonly string[]): Leaf | undefined {
+  let node = root;
+  let offset = 0;
+  for (const name of path) {
+    if (isStruct(node)) {
+      const member = node.members.find((one) => one.name === name);
+      if (!member) return undefined;
+      offset += member.offset;
+      node = member.node;
+    } else if (node.kind === 'array') {
+      const index = /^\d+$/.test(name) ? Number(name) : Number.NaN;
+      if (!(index < node.length)) return undefined;
+      offset += index * node.stride;
+      node = node.element;
+    } else return undefined;
+  }
+  return isStruct(node) || node.kind === 'array' ? undefined : { path, offset, node };
+}
+
+/** The record's own time: its first field of type `ktime` or `boottime`. */
+export function firstTimestamp(layout: Layout): DecodePlan['timestamp'] {
+  for (const leaf of columnLeaves(layout)) {
+    if (leaf.dims.length > 0 || leaf.node.kind !== 'int') continue;
+    const { format } = leaf.node;
+    if (format === 'ktime' || format === 'boottime') return { path: leaf.path, clock: format };
+  }
+  return undefined;
+}
+
+/** A map's entry as one record: its key at 0, its value at the next multiple of 8. */
+export function entryLayout(key: Layout, value: Layout): Layout {
+  const at = (key.size + 7) & ~7;
+  const size = at + ((value.size + 7) & ~7);
+  return {
+    typeName: '',
+    size,
+    root: {
+      kind: 'struct',
+      size,
+      members: [
+        { name: 'key', offset: 0, node: key.root },
+        { name: 'value', offset: at, node: value.root },
+      ],
+    },
+  };
+}
