@@ -88,7 +88,7 @@ function planMap(map: MapSpec, kind: Exclude<ExportKind, 'none'>, config: MapCon
   }
   const record = source === 'ring' ? ringRecord(map, config, context) : entryRecord(map);
   const timestamp = timestampOf(record, source, config);
-  const group = kind === 'event' ? undefined : groupOf(map, kind, source, record, timestamp?.path, config);
+  const group = kind === 'event' ? undefined : groupOf(kind, source, record, timestamp?.path, config, Object.keys(context.labels));
   const decode: DecodePlan = {
     probe: context.probe,
     map: map.name,
@@ -150,12 +150,12 @@ interface Group {
 }
 
 function groupOf(
-  map: MapSpec,
   kind: 'counter' | 'gauge' | 'histogram',
   source: 'ring' | 'entry',
   record: Layout,
   timestamp: readonly string[] | undefined,
   config: MapConfig,
+  hostLabels: readonly string[],
 ): Group {
   const values = source === 'ring' ? ringValues(kind, record, config) : entryValues(kind, record, config);
   const bucket = source === 'entry' && kind === 'histogram' ? bucketLeaf(record) : undefined;
@@ -164,7 +164,10 @@ function groupOf(
   const labels = config.labels
     ? config.labels.map((label) => field(record, label, source, 'labels'))
     : scalarLeaves(record).filter((leaf) => (source === 'ring' || leaf.path[0] === 'key') && !excluded.has(leaf.path.join('\0')));
-  const names = labelNames(labels.map((leaf) => flatPath(leaf.path, source)));
+  const names = labelNames(
+    labels.map((leaf) => flatPath(leaf.path, source)),
+    hostLabels,
+  );
   return {
     labelLeaves: labels,
     valueLeaves: values,
@@ -264,9 +267,8 @@ function seriesOf(map: MapSpec, group: Group, source: 'ring' | 'entry', config: 
     labelNames: plan.labels.map((label) => label.name),
     fieldNames: group.labelLeaves.map((leaf) => flatPath(leaf.path, source).join('_')),
     hostLabels: { probe: context.probe, ...context.labels },
-    maxSeries: plan.maxSeries,
     ...(plan.bounds ? { bounds: plan.bounds } : {}),
     ...(config.scale ? { scale: config.scale } : {}),
     ...(config.expire === undefined ? {} : { expire: config.expire }),
-  } as SeriesSource;
+  };
 }

@@ -49,6 +49,7 @@ export function openObject(bytes: Uint8Array, options: { readonly name: string }
  * bytes is their spec; this is what the kernel made of them.
  */
 export class KernelObject {
+  private readonly links: { close(): void }[] = [];
   private closed = false;
 
   constructor(
@@ -90,7 +91,7 @@ export class KernelObject {
    */
   async attachAll(options: AttachOptions = {}): Promise<Attachment[]> {
     const attachments: Attachment[] = [];
-    const links: { close(): void }[] = [];
+    const { links } = this;
     for (const program of this.programs()) {
       const { name, section, type, autoload } = program;
       if (!autoload) {
@@ -110,7 +111,7 @@ export class KernelObject {
             : await this.native.attach(name),
         );
       } catch (error) {
-        for (const link of links) link.close();
+        this.detach();
         throw explainAttach(error, program);
       }
       attachments.push({ program: name, section, attached: true });
@@ -147,6 +148,11 @@ export class KernelObject {
         throw error;
       });
     }
+  }
+
+  /** Detach every program; maps stay readable until `close`. Idempotent. */
+  detach(): void {
+    for (const link of this.links.splice(0)) link.close();
   }
 
   /** Detaches and unloads. Idempotent; in the middle of a load or attach, that call ends first and rejects. */
