@@ -12,6 +12,7 @@ const ADDRESSES: Readonly<Record<string, Readonly<Record<number, AddressNode['fa
   ipv4_addr: { 4: 'ipv4' },
   ipv6_addr: { 16: 'ipv6', 4: 'ipv4' },
   mac_addr: { 6: 'mac' },
+  eth_addr: { 6: 'mac' },
 };
 
 /**

@@ -96,7 +96,7 @@ export interface PointerNode {
 
 /**
  * `ipv4_addr` (4 bytes), `ipv6_addr` (16 bytes; BumbleBee's own header makes it a u32, which is then
- * shown as IPv4), `mac_addr` (6 bytes): all in network order, as they lie in memory.
+ * shown as IPv4), `mac_addr` and `eth_addr` (6 bytes): all in network order, as they lie in memory.
  */
 export interface AddressNode {
   readonly kind: 'address';

@@ -47,8 +47,8 @@ describe('layout of C types', () => {
   it('formats by the names of typedefs, wherever in the chain they stand', () => {
     const layout = layoutOfC(`
       typedef u64 duration; typedef duration latency; typedef u64 ktime; typedef const volatile u64 boottime;
-      typedef u32 ipv4_addr; typedef u8 ipv6_addr[16]; typedef u8 mac_addr[6]; typedef ipv4_addr host;
-      struct T { latency l; ktime k; boottime b; host h; ipv6_addr v6; mac_addr mac; ipv4_addr hops[2]; };`);
+      typedef u32 ipv4_addr; typedef u8 ipv6_addr[16]; typedef u8 mac_addr[6]; typedef u8 eth_addr[6]; typedef ipv4_addr host;
+      struct T { latency l; ktime k; boottime b; host h; ipv6_addr v6; mac_addr mac; eth_addr eth; ipv4_addr hops[2]; };`);
     const u64 = { kind: 'int', size: 8, signed: false };
     const ipv4 = { kind: 'address', family: 'ipv4', size: 4 };
     expect(nodes(layout)).toEqual({
@@ -58,6 +58,7 @@ describe('layout of C types', () => {
       h: ipv4,
       v6: { kind: 'address', family: 'ipv6', size: 16 },
       mac: { kind: 'address', family: 'mac', size: 6 },
+      eth: { kind: 'address', family: 'mac', size: 6 },
       hops: { kind: 'array', length: 2, stride: 4, element: ipv4 },
     });
   });
