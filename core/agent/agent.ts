@@ -232,7 +232,5 @@ function sinkStatus({ outlet, sink }: RunningSink): SinkStatus {
 /** Throw every problem at once, each with its place in the file. */
 export function failOn(problems: readonly Problem[], loaded: LoadedConfig): void {
   if (problems.length === 0) return;
-  throw new ConfigError(
-    problems.map(({ path, message }) => ({ code: 'SEMANTIC' as const, message, position: loaded.locate(path) })),
-  );
+  throw ConfigError.of(problems.map(({ path, message }) => ({ code: 'bad_value', path, message, position: loaded.locate(path) })));
 }

@@ -89,6 +89,7 @@ async function build(
   const objectFile = await keepObject(program, file, options, image !== undefined, context);
 
   // 3. Store it.
+  host.signal.throwIfAborted();
   const result: Record<string, unknown> = { file: objectFile ?? null };
   if (image !== undefined) {
     const store = context.stores().primary;
@@ -98,7 +99,6 @@ async function build(
       annotations,
       platform: { ...hostPlatform(), architecture: target.architecture },
     });
-    host.signal.throwIfAborted();
     terminal.progress(`Saved ${image.text} to ${store.folder}`);
     Object.assign(result, { reference: image.text, digest: descriptor.digest, store: store.folder });
   }

@@ -1,4 +1,4 @@
-import { Command, CommanderError } from 'commander';
+import { Command } from 'commander';
 import { buildCommand } from './build.js';
 import { completionCommand } from './completion.js';
 import type { Host } from './context.js';
@@ -45,11 +45,6 @@ export function beeProgram(host: Host): Command {
       writeErr: (text) => void host.stderr.write(text),
     });
   }
-  program.action((_options, command: Command) => {
-    command.outputHelp({ error: true });
-    throw new CommanderError(2, 'bee.help', 'no command');
-  });
-  program.allowExcessArguments(false);
   return program;
 }
 

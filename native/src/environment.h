@@ -2,6 +2,9 @@
 
 #include <napi.h>
 
+#include <string>
+#include <utility>
+
 /** What one environment (main thread or worker) has of this addon. Instance data: gone with the environment. */
 struct Environment {
   Napi::FunctionReference object;
@@ -11,7 +14,28 @@ struct Environment {
   Napi::FunctionReference ring_reader;
   Napi::FunctionReference map_reader;
 
+  /** `new constructor()`, which finds `content` by `Take`. (An External would do, but node leaks those at a worker's end.) */
+  template <typename Content>
+  Napi::Object Make(Napi::FunctionReference& constructor, Content& content) {
+    content_ = &content;
+    try {
+      return constructor.New({});
+    } catch (...) {
+      content_ = nullptr;
+      throw;
+    }
+  }
+  /** For constructors. Throws when it was JavaScript that called them. */
+  template <typename Content>
+  Content Take(Napi::Env env) {
+    if (content_ == nullptr) throw Napi::TypeError::New(env, "not to be constructed");
+    return std::move(*static_cast<Content*>(std::exchange(content_, nullptr)));
+  }
+
   static Environment& Of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
+
+ private:
+  void* content_ = nullptr;
 };
 
 /**

@@ -5,12 +5,12 @@ Napi::Function LinkHandle::Define(Napi::Env env) {
 }
 
 napi_value LinkHandle::Make(napi_env env, Content content) {
-  Napi::Value argument = Napi::External<Content>::New(env, &content);
-  return Environment::Of(env).link.New({argument});
+  Environment& environment = Environment::Of(env);
+  return environment.Make(environment.link, content);
 }
 
 LinkHandle::LinkHandle(const Napi::CallbackInfo& info)
-    : Napi::ObjectWrap<LinkHandle>(info), content_(std::move(*info[0].As<Napi::External<Content>>().Data())) {
+    : Napi::ObjectWrap<LinkHandle>(info), content_(Environment::Of(info.Env()).Take<Content>(info.Env())) {
   Arm(info.Env());
 }
 

@@ -58,11 +58,13 @@ Napi::Value ObjectHandle::Open(const Napi::CallbackInfo& info) {
   }
   std::string name = info[1].As<Napi::Object>().Get("name").As<Napi::String>().Utf8Value();
   auto object = Guard(env, [&] { return BpfObject::Open(bytes.data, bytes.size, name); });
-  return Environment::Of(env).object.New({Napi::External<std::shared_ptr<BpfObject>>::New(env, &object)});
+  Environment& environment = Environment::Of(env);
+  return environment.Make(environment.object, object);
 }
 
 ObjectHandle::ObjectHandle(const Napi::CallbackInfo& info)
-    : Napi::ObjectWrap<ObjectHandle>(info), object_(*info[0].As<Napi::External<std::shared_ptr<BpfObject>>>().Data()) {
+    : Napi::ObjectWrap<ObjectHandle>(info),
+      object_(Environment::Of(info.Env()).Take<std::shared_ptr<BpfObject>>(info.Env())) {
   Arm(info.Env());
 }
 

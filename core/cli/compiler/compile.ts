@@ -1,13 +1,14 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { CliError } from '../errors.js';
 import type { Terminal } from '../terminal.js';
 import { clangFlags, splitFlags } from './flags.js';
 import { checkObject } from './object-file.js';
 import { runTool, type ToolResult } from './run.js';
 import { defaultScript } from './script.js';
-import type { Target } from './target.js';
+import { type Target, targetOf } from './target.js';
 import { findToolchain } from './toolchain.js';
 import { type VmlinuxFolder, vmlinuxFolder } from './vmlinux.js';
 
@@ -73,7 +74,7 @@ async function runClang(input: CompileInput, output: string, terminal: Terminal)
     if (terminal.verbose) terminal.error([clang, ...args].join(' '));
     const result = await runTool(clang, args, { cwd, env, signal });
     terminal.passThrough(result.stdout + result.stderr);
-    if (result.code !== 0) throw failed(source, result, missingHeaderHint(result.stderr, header));
+    if (result.code !== 0) throw failed(source, result, hintFor(result.stderr, header, input));
   } finally {
     if (header.ok) await header.remove();
   }
@@ -116,7 +117,11 @@ async function readScript(script: string, cwd: string): Promise<string> {
 
 async function headerFolderOf(input: CompileInput): Promise<VmlinuxFolder> {
   if (input.vmlinux === undefined) return vmlinuxFolder(input.env, input.signal);
-  return { ok: true, folder: dirname(resolve(input.cwd, input.vmlinux)), remove: async () => {} };
+  const path = resolve(input.cwd, input.vmlinux);
+  if (basename(path) !== 'vmlinux.h' || !existsSync(path)) {
+    throw new CliError('USAGE', `--vmlinux ${input.vmlinux}: a file named vmlinux.h expected`);
+  }
+  return { ok: true, folder: dirname(path), remove: async () => {} };
 }
 
 function pathOf(header: VmlinuxFolder): string | undefined {
@@ -128,12 +133,16 @@ function failed(source: string, result: ToolResult, hint?: string): CliError {
   return new CliError('COMPILE_FAILED', message, hint === undefined ? {} : { hint });
 }
 
-function missingHeaderHint(stderr: string, header: VmlinuxFolder): string | undefined {
+function hintFor(stderr: string, header: VmlinuxFolder, input: CompileInput): string | undefined {
   const missing = /'([^']+)' file not found/.exec(stderr)?.[1];
   if (missing === 'vmlinux.h' && !header.ok) return header.reason;
   if (missing?.startsWith('bpf/')) return 'On Debian and Ubuntu: sudo apt-get install -y libbpf-dev';
   if (missing?.startsWith('asm/') || missing?.startsWith('linux/')) {
     return 'On Debian and Ubuntu: sudo apt-get install -y linux-libc-dev';
+  }
+  const { architecture } = input.target;
+  if (input.vmlinux === undefined && architecture !== targetOf().architecture) {
+    return `vmlinux.h is this machine's (${targetOf().architecture}): --vmlinux gives that of a kernel for ${architecture}.`;
   }
   return undefined;
 }
