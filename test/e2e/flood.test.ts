@@ -54,7 +54,7 @@ describe('bee-agent under a flood of records', () => {
 
   it('keeps the sum exact when the ring is overrun', async () => {
     agent = await AgentProcess.start(config(small, `  out: { type: stdout, format: json }\n${PROM}`));
-    await run(trigger, ['100000', '4000', '0']);
+    await run(trigger, ['100000', '500', '0']);
     const [wanted, events] = readSlots('produced');
     expect(events).toBeLessThan(wanted!);
     await agent.until(async () => (await agent.sum('bee_agent_records_received_total', 'map="print_flood"')) === events);

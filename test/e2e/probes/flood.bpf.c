@@ -7,7 +7,7 @@
 #define RING_BYTES (4 << 20)
 #endif
 #define MAGIC 4096
-#define MOST 4096
+#define MOST 512
 
 struct sys_enter {
 	unsigned long long common;
