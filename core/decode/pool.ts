@@ -41,7 +41,8 @@ export class DecodePool {
 
 export class DecodeWorker {
   load = 0;
-  restarts = -1;
+  restarts = 0;
+  private created = 0;
   private readonly pool: Piscina;
 
   constructor(filename: string) {
@@ -55,9 +56,8 @@ export class DecodeWorker {
       workerHistogram: false,
     } as ConstructorParameters<typeof Piscina>[0]);
     this.pool.on('workerCreate', () => {
-      this.restarts++;
+      if (this.created++ > 0) this.restarts++;
     });
-    this.restarts = 0;
     // A worker that dies takes its task with it, which rejects; the pool itself goes on.
     this.pool.on('error', () => {});
   }
