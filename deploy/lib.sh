@@ -1,0 +1,41 @@
+# Shared by setup.sh, start.sh and test.sh. Messages go to stderr: stdout belongs to the agent's events.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+say() { printf '%s\n' "$*" >&2; }
+die() {
+  say "error: $*"
+  exit 1
+}
+
+# Run as root: directly, or through sudo; otherwise say what to run, and stop.
+as_root() {
+  if [[ $(id -u) -eq 0 ]]; then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    sudo "$@"
+  else
+    die "this needs root and there is no sudo. As root, run: $*"
+  fi
+}
+
+need_node() {
+  command -v node >/dev/null || die "Node.js is missing: install Node 20.19 or newer"
+  node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' ||
+    die "Node $(node -p process.versions.node) is too old: install Node 20.19 or newer"
+}
+
+# npm packages, addon and compiled TypeScript, each only when its sources are newer.
+build_project() {
+  if [[ ! -f node_modules/.package-lock.json || package-lock.json -nt node_modules/.package-lock.json ]]; then
+    say "Installing npm packages"
+    npm ci --no-audit --no-fund --loglevel=error >&2
+    touch node_modules/.package-lock.json
+  fi
+  bash native/build.sh
+  if [[ ! -f dist/.built || -n $(find core config plugins native -name '*.ts' -newer dist/.built -print -quit) ]]; then
+    say "Compiling TypeScript"
+    node node_modules/typescript/bin/tsc -p tsconfig.build.json >&2
+    touch dist/.built
+  fi
+}

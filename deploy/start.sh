@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# npm start [-- ARGUMENTS]: install what is missing, build the example probes, run them.
+source "$(dirname "$0")/lib.sh"
+need_node
+bash deploy/setup.sh
+build_project
+
+node=$(command -v node)
+for source in examples/probes/*.c; do
+  name=$(basename "$source" .c)
+  reference=localhost/examples/$name:latest
+  stamp=dist/.probe-$name
+  if [[ ! -f $stamp || $source -nt $stamp ]] || ! as_root "$node" dist/core/cli/main.js list --output json | grep -q "\"$reference\""; then
+    say "Building $reference"
+    as_root "$node" dist/core/cli/main.js build "$source" "$reference" >&2
+    touch "$stamp"
+  fi
+done
+
+if [[ $(id -u) -eq 0 ]]; then
+  exec "$node" dist/core/agent/main.js --config examples/quickstart.yaml "$@"
+elif command -v sudo >/dev/null; then
+  exec sudo "$node" dist/core/agent/main.js --config examples/quickstart.yaml "$@"
+else
+  die "loading BPF programs needs root. As root, run: npm start"
+fi
