@@ -264,9 +264,9 @@ class Reader {
     const written = node.source ?? '';
     const { text, faults } = expand(written, this.env);
     if (text === undefined) {
+      const places = this.#expansions(start, end);
       for (const fault of faults) {
-        const at = this.#occurrence(fault.index, start, end);
-        this.#report(fault.code, at, path, this.#at(path, fault.message));
+        this.#report(fault.code, places[fault.index] ?? start, path, this.#at(path, fault.message));
       }
       return broken(start, end);
     }
@@ -274,11 +274,10 @@ class Reader {
     return leaf(isText ? text : coreScalar(text), start, end, text);
   }
 
-  /** Offset of the nth `${` that is not behind a `$` between two offsets. */
-  #occurrence(index: number, start: number, end: number): number {
-    const written = this.source.text.slice(start, end);
-    const found = [...written.matchAll(/\$\$|\$\{/g)].filter(([token]) => token === '${')[index];
-    return start + (found?.index ?? 0);
+  /** Offsets of every `${` that is not behind a `$`, between two offsets. */
+  #expansions(start: number, end: number): number[] {
+    const tokens = [...this.source.text.slice(start, end).matchAll(/\$\$|\$\{/g)];
+    return tokens.filter(([token]) => token === '${').map(({ index }) => start + index);
   }
 
   #collection(
