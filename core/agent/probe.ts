@@ -1,5 +1,5 @@
 import type { ConfigPath, ProbeConfig } from '../../config/index.js';
-import { encodeParam, type ObjectSpec, recordLayout } from '../bpf/index.js';
+import { encodeParam, type ObjectSpec, recordLayout, rewriteLegacySections } from '../bpf/index.js';
 import { type ClockOffsets, type DecodeOutput, type DecodePool, type DrainResult, MapSource, RingSource } from '../decode/index.js';
 import { type KernelObject, MapReader, openObject, type RingWatcher } from '../kernel/index.js';
 import type { SeriesHandle, SeriesStore } from '../metrics/index.js';
@@ -126,7 +126,7 @@ export class RunningProbe {
     host: ProbeHost,
     counts: Map<string, MapCounts>,
   ): Promise<RunningProbe> {
-    const object = openObject(image.program, { name: config.name });
+    const object = openObject(rewriteLegacySections(image.program), { name: config.name });
     const probe = new RunningProbe(config.name, object, plan, host, counts);
     try {
       for (const { section, offset, bytes } of plan.params) object.setParam(section, offset, bytes);

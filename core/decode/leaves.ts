@@ -1,4 +1,4 @@
-import type { Layout, LayoutNode, ScalarNode } from '../bpf/index.js';
+import type { Layout, LayoutNode, ScalarNode, StructNode } from '../bpf/index.js';
 import { parsePath } from './path.js';
 import type { DecodePlan } from './plan.js';
 
@@ -25,7 +25,7 @@ export function scalarLeaves(layout: Layout, limit = LEAF_LIMIT): Leaf[] {
   const leaves: Leaf[] = [];
   const walk = (node: LayoutNode, path: readonly string[], offset: number): void => {
     if (leaves.length >= limit) return;
-    if (node.kind === 'struct' || node.kind === 'union') {
+    if (isStruct(node)) {
       for (const member of node.members) walk(member.node, [...path, member.name], offset + member.offset);
     } else if (node.kind === 'array') {
       for (let i = 0; i < node.length && leaves.length < limit; i++) {
@@ -49,7 +49,7 @@ export function columnLeaves(layout: Layout): ColumnLeaf[] {
     dims: readonly number[],
     strides: readonly number[],
   ): void => {
-    if (node.kind === 'struct' || node.kind === 'union') {
+    if (isStruct(node)) {
       for (const { name, node: inner, offset: at } of node.members)
         walk(inner, [...path, name], offset + at, dims, strides);
     } else if (node.kind === 'array') {
@@ -68,7 +68,7 @@ export function nodeAt(
   let node = layout.root;
   let offset = 0;
   for (const name of path) {
-    if (node.kind === 'struct' || node.kind === 'union') {
+    if (isStruct(node)) {
       const member = node.members.find((candidate) => candidate.name === name);
       if (!member) return undefined;
       offset += member.offset;
@@ -117,6 +117,10 @@ export function firstTimestamp(layout: Layout): DecodePlan['timestamp'] {
   return undefined;
 }
 
+export function isStruct(node: LayoutNode): node is StructNode {
+  return node.kind === 'struct' || node.kind === 'union';
+}
+
 export function isScalar(node: LayoutNode): node is ScalarNode {
-  return node.kind !== 'struct' && node.kind !== 'union' && node.kind !== 'array';
+  return !isStruct(node) && node.kind !== 'array';
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, link, lstat, mkdir, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, link, lstat, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { errnoOf, ioError, OciError } from './error.js';
 
@@ -46,12 +46,29 @@ export async function isOwnFolder(path: string): Promise<boolean> {
   }
 }
 
+/**
+ * Make a folder and what is missing above it. Not by mkdir's `recursive`: Node 20 never returns from it where a
+ * parent exists but takes no folders (`/proc`).
+ */
 export async function makeFolder(path: string): Promise<void> {
   try {
-    await mkdir(path, { recursive: true, mode: 0o755 });
+    await mkdir(path, { mode: 0o755 });
   } catch (error) {
-    throw ioError('create', path, error);
+    const code = errnoOf(error);
+    if (code === 'EEXIST' && (await isFolder(path))) return;
+    const parent = dirname(path);
+    if (code !== 'ENOENT' || parent === path || (await isFolder(parent)))
+      throw ioError('create', path, error);
+    await makeFolder(parent);
+    await makeFolder(path);
   }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
 }
 
 /**

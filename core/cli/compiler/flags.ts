@@ -1,4 +1,4 @@
-import { dirname } from 'node:path';
+import { basename } from 'node:path';
 import { headerFolder, multiarchFolder } from './includes.js';
 import type { Target } from './target.js';
 
@@ -17,21 +17,24 @@ export interface FlagInput {
  * clang's arguments, without input and output.
  *
  * `-g` makes BTF. Paths would go into it with the line information, so folders are taken out: the same source
- * gives the same object, whoever compiles it wherever.
+ * gives the same object, whoever compiles it wherever. The source's lines, which the verifier's log quotes, are
+ * then no longer found by their path: `-gembed-source` hands them on, and needs DWARF 5, which is stripped.
  */
 export function clangFlags({ source, target, cflags, vmlinux, colour }: FlagInput): string[] {
   const headers = headerFolder();
   const multiarch = multiarchFolder();
-  const folder = dirname(source);
+  const folder = source.slice(0, -basename(source).length);
   return [
     '-g',
+    '-gdwarf-5',
+    '-gembed-source',
     '-O2',
     '-target',
     'bpf',
     `-D__TARGET_ARCH_${target.define}`,
     '-fno-stack-protector',
     '-fdebug-compilation-dir=.',
-    ...(folder === '.' ? [] : [`-ffile-prefix-map=${folder}/=`]),
+    ...(folder === '' ? [] : [`-ffile-prefix-map=${folder}=`]),
     `-ffile-prefix-map=${headers}=bee-agent`,
     ...(colour ? ['-fcolor-diagnostics'] : []),
     ...cflags,

@@ -71,8 +71,10 @@ async function makeHeader(signal?: AbortSignal): Promise<string> {
 /** Another process may do the same at the same time: the last rename wins, and every file is whole. */
 async function keep(folder: string, header: string): Promise<boolean> {
   try {
-    await mkdir(folder, { recursive: true });
-    const temporary = await mkdtemp(join(dirname(folder), '.tmp-'));
+    const cache = dirname(folder);
+    // Not `recursive`: with a home such as /proc, Node 20 would never return.
+    for (const part of [dirname(cache), cache, folder]) await mkdir(part).catch(unlessExists);
+    const temporary = await mkdtemp(join(cache, '.tmp-'));
     try {
       await writeFile(join(temporary, 'vmlinux.h'), header);
       await rename(join(temporary, 'vmlinux.h'), join(folder, 'vmlinux.h'));
@@ -83,4 +85,8 @@ async function keep(folder: string, header: string): Promise<boolean> {
   } catch {
     return false;
   }
+}
+
+function unlessExists(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EEXIST') throw error;
 }
