@@ -12,7 +12,7 @@ import type { ProbeHost } from './probe.js';
 import { Router } from './router.js';
 import { type AgentServer, listen } from './server.js';
 import { SinkMetrics } from './sink-metrics.js';
-import { type PreparedSink, prepareSinks, type Problem, sinksOf } from './sinks.js';
+import { type PreparedSink, type Problem, prepareSinks, sinksOf } from './sinks.js';
 import type { AgentStatus, SinkStatus } from './status.js';
 import { ProbeSupervisor } from './supervisor.js';
 import { agentFamilies } from './telemetry.js';
@@ -104,7 +104,8 @@ export class Agent {
     const up = await Promise.all(this.probes.map((probe) => probe.start()));
     this.startUpOver = true;
     if (this.stopping) return;
-    if (!up.includes(true)) throw new AgentError('NO_PROBE_RUNNING', 'no probe is running: see above for why each one failed');
+    if (!up.includes(true))
+      throw new AgentError('NO_PROBE_RUNNING', 'no probe is running: see above for why each one failed');
     if (this.options.strict && up.includes(false)) {
       const failed = this.probes.filter((probe) => !probe.up).map((probe) => probe.config.name);
       throw new AgentError('PROBE_FAILED', `--strict: ${failed.join(', ')} failed to start`);
@@ -153,7 +154,9 @@ export class Agent {
   /** What the sink `name` would be scraped for: the series of its probes, and the agent's own. */
   private async collect(name: string): Promise<MetricBatch> {
     const probes = new Set(
-      this.probes.filter((probe) => !probe.config.sinks || probe.config.sinks.includes(name)).map((probe) => probe.config.name),
+      this.probes
+        .filter((probe) => !probe.config.sinks || probe.config.sinks.includes(name))
+        .map((probe) => probe.config.name),
     );
     const batch = await this.series.collect((probe: string) => probes.has(probe));
     const own = agentFamilies({
@@ -204,7 +207,9 @@ export class Agent {
     this.watcher?.close();
     await Promise.all(
       [...this.sinks.values()].map(({ outlet }) =>
-        outlet.stop(left()).catch((error) => this.options.log.error(`sink ${outlet.name}: ${messageOf(error)}`)),
+        outlet
+          .stop(left())
+          .catch((error) => this.options.log.error(`sink ${outlet.name}: ${messageOf(error)}`)),
       ),
     );
     this.hub.close();
@@ -218,7 +223,8 @@ function sinkStatus({ outlet, sink }: RunningSink): SinkStatus {
     total.received += counts.received;
     total.delivered += counts.delivered;
     total.queued += counts.queued;
-    for (const [reason, count] of Object.entries(counts.lost)) total.lost[reason] = (total.lost[reason] ?? 0) + (count ?? 0);
+    for (const [reason, count] of Object.entries(counts.lost))
+      total.lost[reason] = (total.lost[reason] ?? 0) + (count ?? 0);
   }
   return {
     name: outlet.name,
@@ -232,5 +238,12 @@ function sinkStatus({ outlet, sink }: RunningSink): SinkStatus {
 /** Throw every problem at once, each with its place in the file. */
 export function failOn(problems: readonly Problem[], loaded: LoadedConfig): void {
   if (problems.length === 0) return;
-  throw ConfigError.of(problems.map(({ path, message }) => ({ code: 'bad_value', path, message, position: loaded.locate(path) })));
+  throw ConfigError.of(
+    problems.map(({ path, message }) => ({
+      code: 'bad_value',
+      path,
+      message,
+      position: loaded.locate(path),
+    })),
+  );
 }

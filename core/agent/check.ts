@@ -3,7 +3,7 @@ import { failOn } from './agent.js';
 import { messageOf } from './error.js';
 import { planProbe } from './probe.js';
 import { readProbeImage } from './probe-image.js';
-import { type PreparedSink, prepareSinks, type Problem, sinksOf } from './sinks.js';
+import { type PreparedSink, type Problem, prepareSinks, sinksOf } from './sinks.js';
 
 /**
  * `--check`: everything that can be known without the kernel. Config and sinks' options; images in the store,
@@ -21,7 +21,9 @@ export async function check(loaded: LoadedConfig, print: (text: string) => void)
       const plan = planProbe(probe, path, image, formsOf(sinksOf(probe, sinks)), config.agent.labels);
       problems.push(...plan.problems);
       const maps = plan.maps.map((map) => `${map.spec.name} → ${map.export}`).join(', ');
-      lines.push(`  probe ${probe.name}: ${plan.spec.programs.length} programs; ${maps || 'no map is exported'}`);
+      lines.push(
+        `  probe ${probe.name}: ${plan.spec.programs.length} programs; ${maps || 'no map is exported'}`,
+      );
     } catch (error) {
       problems.push({ path: [...path, key], message: `probe "${probe.name}": ${messageOf(error)}` });
     }

@@ -25,7 +25,11 @@ export function createLogger(options: LoggerOptions, scope = ''): Logger {
   const now = options.now ?? (() => new Date());
   const log = (level: LogLevel, message: string): void => {
     if (LOG_LEVELS.indexOf(level) > rank) return;
-    options.write(options.terminal ? short(level, message, scope, options.color, now()) : logfmt(level, message, scope, now()));
+    options.write(
+      options.terminal
+        ? short(level, message, scope, options.color, now())
+        : logfmt(level, message, scope, now()),
+    );
   };
   return {
     error: (message) => log('error', message),

@@ -25,11 +25,19 @@ interface Flags {
 function parseFlags(argv: readonly string[]): Flags {
   const command = new Command('bee-agent')
     .description('Load eBPF probes from OCI images, and send their events and metrics to sinks.')
-    .option('-c, --config <file>', 'probes.yaml to run (default: ./probes.yaml, then /etc/bee-agent/probes.yaml)')
-    .option('--check', 'validate the config, its sinks, images, maps and filters without touching the kernel, and exit')
+    .option(
+      '-c, --config <file>',
+      'probes.yaml to run (default: ./probes.yaml, then /etc/bee-agent/probes.yaml)',
+    )
+    .option(
+      '--check',
+      'validate the config, its sinks, images, maps and filters without touching the kernel, and exit',
+    )
     .option('--duration <time>', 'stop after this long, e.g. 30s, 5m', duration)
     .option('--strict', 'exit when any probe fails to start, instead of retrying it')
-    .addOption(new Option('--log-level <level>', 'what to log to stderr').choices([...LOG_LEVELS]).default('info'))
+    .addOption(
+      new Option('--log-level <level>', 'what to log to stderr').choices([...LOG_LEVELS]).default('info'),
+    )
     .version(`bee-agent ${packageVersion()}`, '-V, --version')
     .addHelpText(
       'after',
@@ -116,7 +124,11 @@ function report(error: unknown, log: Logger): number {
     process.stderr.write(`${error.message}\n`);
     return BAD_USAGE;
   }
-  log.error(error instanceof AgentError || !(error instanceof Error) ? messageOf(error) : (error.stack ?? error.message));
+  log.error(
+    error instanceof AgentError || !(error instanceof Error)
+      ? messageOf(error)
+      : (error.stack ?? error.message),
+  );
   return FAILED;
 }
 

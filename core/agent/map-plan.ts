@@ -1,6 +1,15 @@
 import type { ConfigPath, ExportKind, MapConfig } from '../../config/index.js';
 import type { Layout, MapSpec, ObjectSpec } from '../bpf/index.js';
-import { type DecodePlan, DecodeError, entryLayout, findLeaf, firstTimestamp, type GroupPlan, type Leaf, scalarLeaves } from '../decode/index.js';
+import {
+  DecodeError,
+  type DecodePlan,
+  entryLayout,
+  findLeaf,
+  firstTimestamp,
+  type GroupPlan,
+  type Leaf,
+  scalarLeaves,
+} from '../decode/index.js';
 import { labelNames, metricName, type SeriesSource } from '../metrics/index.js';
 import { messageOf } from './error.js';
 import type { Problem } from './sinks.js';
@@ -35,8 +44,22 @@ const DEFAULT_BUCKETS = [0, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
 const DEFAULT_MAP: MapConfig = { interval: 1000, maxSeries: 10_000 };
 /** The map in which `bee.h` counts what a full ring refused. */
 export const LOST_MAP = 'bee_lost';
-const READABLE = new Set(['hash', 'lru_hash', 'percpu_hash', 'lru_percpu_hash', 'array', 'percpu_array', 'lpm_trie']);
-const EXPORTS = { print: 'event', counter: 'counter', gauge: 'gauge', hist: 'histogram', none: 'none' } as const;
+const READABLE = new Set([
+  'hash',
+  'lru_hash',
+  'percpu_hash',
+  'lru_percpu_hash',
+  'array',
+  'percpu_array',
+  'lpm_trie',
+]);
+const EXPORTS = {
+  print: 'event',
+  counter: 'counter',
+  gauge: 'gauge',
+  hist: 'histogram',
+  none: 'none',
+} as const;
 
 /** Plan every map of an object that says, or for which the config says, what it is. */
 export function planMaps(spec: ObjectSpec, context: PlanContext): { plans: MapPlan[]; problems: Problem[] } {
@@ -58,7 +81,8 @@ export function planMaps(spec: ObjectSpec, context: PlanContext): { plans: MapPl
     try {
       plans.push(planMap(map, kind, config ?? DEFAULT_MAP, context));
     } catch (error) {
-      const key = error instanceof PlanError ? error.key : error instanceof DecodeError ? 'filter' : undefined;
+      const key =
+        error instanceof PlanError ? error.key : error instanceof DecodeError ? 'filter' : undefined;
       problems.push({
         path: [...context.path, 'maps', map.name, ...(key ? [key] : [])],
         message: `probe "${context.probe}", map "${map.name}": ${messageOf(error)}`,
@@ -78,7 +102,12 @@ class PlanError extends Error {
   }
 }
 
-function planMap(map: MapSpec, kind: Exclude<ExportKind, 'none'>, config: MapConfig, context: PlanContext): MapPlan {
+function planMap(
+  map: MapSpec,
+  kind: Exclude<ExportKind, 'none'>,
+  config: MapConfig,
+  context: PlanContext,
+): MapPlan {
   const source = map.type === 'ringbuf' ? 'ring' : 'entry';
   if (source === 'entry' && !READABLE.has(map.type)) {
     throw new PlanError(
@@ -88,7 +117,10 @@ function planMap(map: MapSpec, kind: Exclude<ExportKind, 'none'>, config: MapCon
   }
   const record = source === 'ring' ? ringRecord(map, config, context) : entryRecord(map);
   const timestamp = timestampOf(record, source, config);
-  const group = kind === 'event' ? undefined : groupOf(kind, source, record, timestamp?.path, config, Object.keys(context.labels));
+  const group =
+    kind === 'event'
+      ? undefined
+      : groupOf(kind, source, record, timestamp?.path, config, Object.keys(context.labels));
   const decode: DecodePlan = {
     probe: context.probe,
     map: map.name,
@@ -127,7 +159,9 @@ function ringRecord(map: MapSpec, config: MapConfig, context: PlanContext): Layo
 
 function entryRecord(map: MapSpec): Layout {
   if (map.key && map.value) return entryLayout(map.key, map.value);
-  throw new PlanError('this map does not say what its keys and values are: define it with __type(key, …) and __type(value, …)');
+  throw new PlanError(
+    'this map does not say what its keys and values are: define it with __type(key, …) and __type(value, …)',
+  );
 }
 
 function timestampOf(record: Layout, source: 'ring' | 'entry', config: MapConfig): DecodePlan['timestamp'] {
@@ -135,7 +169,10 @@ function timestampOf(record: Layout, source: 'ring' | 'entry', config: MapConfig
     const leaf = field(record, config.timestamp, source, 'timestamp');
     const format = leaf.node.kind === 'int' ? leaf.node.format : undefined;
     if (leaf.node.kind !== 'int' || leaf.node.size !== 8) {
-      throw new PlanError(`field "${config.timestamp}" is no 64-bit integer, so it cannot be a time`, 'timestamp');
+      throw new PlanError(
+        `field "${config.timestamp}" is no 64-bit integer, so it cannot be a time`,
+        'timestamp',
+      );
     }
     return { path: leaf.path, clock: format === 'boottime' ? 'boottime' : 'ktime' };
   }
@@ -163,7 +200,9 @@ function groupOf(
   if (timestamp) excluded.add(timestamp.join('\0'));
   const labels = config.labels
     ? config.labels.map((label) => field(record, label, source, 'labels'))
-    : scalarLeaves(record).filter((leaf) => (source === 'ring' || leaf.path[0] === 'key') && !excluded.has(leaf.path.join('\0')));
+    : scalarLeaves(record).filter(
+        (leaf) => (source === 'ring' || leaf.path[0] === 'key') && !excluded.has(leaf.path.join('\0')),
+      );
   const names = labelNames(
     labels.map((leaf) => flatPath(leaf.path, source)),
     hostLabels,
@@ -198,11 +237,15 @@ function ringValues(kind: 'counter' | 'gauge' | 'histogram', record: Layout, con
 }
 
 function entryValues(kind: 'counter' | 'gauge' | 'histogram', record: Layout, config: MapConfig): Leaf[] {
-  if (config.value !== undefined) return [numeric(field(record, config.value, 'entry', 'value'), config.value)];
+  if (config.value !== undefined)
+    return [numeric(field(record, config.value, 'entry', 'value'), config.value)];
   const leaves = scalarLeaves(record).filter((leaf) => leaf.path[0] === 'value' && isNumeric(leaf));
   if (leaves.length === 0) throw new PlanError('its value has no numeric field', 'value');
   if (kind === 'histogram' && leaves.length > 1) {
-    throw new PlanError(`its value has several numbers: say with \`value:\` which is the count. ${fieldList(record)}`, 'value');
+    throw new PlanError(
+      `its value has several numbers: say with \`value:\` which is the count. ${fieldList(record)}`,
+      'value',
+    );
   }
   return leaves;
 }
@@ -211,7 +254,8 @@ function bucketLeaf(record: Layout): Leaf {
   const last = scalarLeaves(record)
     .filter((leaf) => leaf.path[0] === 'key')
     .at(-1);
-  if (!last || !isNumeric(last)) throw new PlanError("a histogram's bucket is the last field of its key, which must be a number");
+  if (!last || !isNumeric(last))
+    throw new PlanError("a histogram's bucket is the last field of its key, which must be a number");
   return last;
 }
 
@@ -241,10 +285,17 @@ function flatPath(path: readonly string[], source: 'ring' | 'entry'): readonly s
   return source === 'entry' && path.length > 1 ? path.slice(1) : path;
 }
 
-function seriesOf(map: MapSpec, group: Group, source: 'ring' | 'entry', config: MapConfig, context: PlanContext): SeriesSource {
+function seriesOf(
+  map: MapSpec,
+  group: Group,
+  source: 'ring' | 'entry',
+  config: MapConfig,
+  context: PlanContext,
+): SeriesSource {
   const { plan } = group;
   const several = source === 'entry' && group.valueLeaves.length > 1;
-  const valueLeaves: readonly (Leaf | undefined)[] = group.valueLeaves.length > 0 ? group.valueLeaves : [undefined];
+  const valueLeaves: readonly (Leaf | undefined)[] =
+    group.valueLeaves.length > 0 ? group.valueLeaves : [undefined];
   return {
     probe: context.probe,
     map: map.name,
@@ -260,7 +311,9 @@ function seriesOf(map: MapSpec, group: Group, source: 'ring' | 'entry', config: 
         kind: plan.kind,
         duration,
         ...(own === undefined ? {} : { field: own }),
-        ...(config.metric === undefined ? {} : { rename: several ? `${config.metric}_${own}` : config.metric }),
+        ...(config.metric === undefined
+          ? {}
+          : { rename: several ? `${config.metric}_${own}` : config.metric }),
         ...(config.help === undefined ? {} : { help: config.help }),
       });
     }),

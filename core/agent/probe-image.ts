@@ -27,12 +27,15 @@ export async function readProbeImage(config: ProbeConfig, storage: string | unde
 async function readObjectFile(file: string): Promise<Uint8Array> {
   try {
     const { size } = await stat(file);
-    if (size > MAX_FILE_BYTES) throw new AgentError('PROBE_FAILED', `${file} has ${size} bytes: that is no BPF object`);
+    if (size > MAX_FILE_BYTES)
+      throw new AgentError('PROBE_FAILED', `${file} has ${size} bytes: that is no BPF object`);
     return await readFile(file);
   } catch (error) {
     if (error instanceof AgentError) throw error;
     const { code, message } = error as NodeJS.ErrnoException;
-    throw new AgentError('PROBE_FAILED', code === 'ENOENT' ? `${file}: no such file` : message, { cause: error });
+    throw new AgentError('PROBE_FAILED', code === 'ENOENT' ? `${file}: no such file` : message, {
+      cause: error,
+    });
   }
 }
 

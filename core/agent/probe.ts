@@ -1,6 +1,13 @@
 import type { ConfigPath, ProbeConfig } from '../../config/index.js';
 import { encodeParam, type ObjectSpec, recordLayout, rewriteLegacySections } from '../bpf/index.js';
-import { type ClockOffsets, type DecodeOutput, type DecodePool, type DrainResult, MapSource, RingSource } from '../decode/index.js';
+import {
+  type ClockOffsets,
+  type DecodeOutput,
+  type DecodePool,
+  type DrainResult,
+  MapSource,
+  RingSource,
+} from '../decode/index.js';
 import { type KernelObject, MapReader, openObject, type RingWatcher } from '../kernel/index.js';
 import type { SeriesHandle, SeriesStore } from '../metrics/index.js';
 import { messageOf } from './error.js';
@@ -51,7 +58,11 @@ export interface ProbeHost {
 export interface ProbePlan {
   readonly spec: ObjectSpec;
   readonly maps: readonly MapPlan[];
-  readonly params: readonly { readonly section: string; readonly offset: number; readonly bytes: Uint8Array }[];
+  readonly params: readonly {
+    readonly section: string;
+    readonly offset: number;
+    readonly bytes: Uint8Array;
+  }[];
   readonly problems: readonly Problem[];
 }
 
@@ -78,7 +89,10 @@ export function planProbe(
     try {
       return [{ section: param.section, offset: param.offset, bytes: encodeParam(param, value) }];
     } catch (error) {
-      problems.push({ path: at, message: `probe "${config.name}", parameter "${name}": ${messageOf(error)}` });
+      problems.push({
+        path: at,
+        message: `probe "${config.name}", parameter "${name}": ${messageOf(error)}`,
+      });
       return [];
     }
   });
@@ -171,7 +185,10 @@ export class RunningProbe {
       tail: events ? MAX_TAIL : 0,
       clock: host.clock,
       followed: () => events && host.hub.followerCount > 0 && host.hub.isFollowed(running),
-      onRetry: (error: unknown) => host.log.warn(`${this.name}/${name}: a batch failed in its worker and is repeated: ${messageOf(error)}`),
+      onRetry: (error: unknown) =>
+        host.log.warn(
+          `${this.name}/${name}: a batch failed in its worker and is repeated: ${messageOf(error)}`,
+        ),
     };
     this.maps.push(running);
     if (plan.source === 'ring') {
@@ -181,7 +198,9 @@ export class RunningProbe {
         onSkipped: (error) => {
           counts.received++;
           counts.undecodable++;
-          host.log.warn(`${this.name}/${name}: a record could not be decoded and is skipped: ${messageOf(error)}`);
+          host.log.warn(
+            `${this.name}/${name}: a record could not be decoded and is skipped: ${messageOf(error)}`,
+          );
         },
       });
     } else {
@@ -192,7 +211,12 @@ export class RunningProbe {
         changes: events,
         onBatch: (result) => {
           counts.entries = result.entries;
-          this.take(running, result, result.output.events + result.output.filtered + result.output.malformed, 0);
+          this.take(
+            running,
+            result,
+            result.output.events + result.output.filtered + result.output.malformed,
+            0,
+          );
         },
       });
     }
@@ -201,7 +225,12 @@ export class RunningProbe {
   }
 
   /** One decoded batch: count, route its events, add to its series. */
-  private take(map: RunningMap, result: Pick<DrainResult, 'output' | 'followed' | 'time'>, records: number, discarded: number): void {
+  private take(
+    map: RunningMap,
+    result: Pick<DrainResult, 'output' | 'followed' | 'time'>,
+    records: number,
+    discarded: number,
+  ): void {
     const { output } = result;
     const { counts, plan } = map;
     counts.received += records;
@@ -216,7 +245,8 @@ export class RunningProbe {
     }
     if (output.events > 0 && plan.export === 'event') this.route(map, output);
     const lines =
-      result.followed ?? (output.ndjson && output.lineEnds ? { ndjson: output.ndjson, lineEnds: output.lineEnds } : undefined);
+      result.followed ??
+      (output.ndjson && output.lineEnds ? { ndjson: output.ndjson, lineEnds: output.lineEnds } : undefined);
     if (lines && this.host.hub.followerCount > 0) this.host.hub.publish(map, lines, map.sequence);
   }
 
@@ -235,7 +265,9 @@ export class RunningProbe {
   /** Bring the figures that live in the kernel up to date: `bee_lost`, ring fill. */
   measure(): void {
     const lost = this.readLost();
-    const rings = this.plan.spec.maps.filter((map) => map.type === 'ringbuf').sort((a, b) => a.index - b.index);
+    const rings = this.plan.spec.maps
+      .filter((map) => map.type === 'ringbuf')
+      .sort((a, b) => a.index - b.index);
     for (const map of this.maps) {
       if (!(map.source instanceof RingSource)) continue;
       map.counts.highestFill = map.source.highestFill;
@@ -256,7 +288,8 @@ export class RunningProbe {
     const slots: bigint[] = [];
     for (let i = 0; i < count; i++) {
       let sum = 0n;
-      for (let cpu = 0; cpu < lost.valuesPerKey; cpu++) sum += view.getBigUint64(i * lost.stride + 8 + cpu * 8, true);
+      for (let cpu = 0; cpu < lost.valuesPerKey; cpu++)
+        sum += view.getBigUint64(i * lost.stride + 8 + cpu * 8, true);
       slots[view.getUint32(i * lost.stride, true)] = sum;
     }
     return slots;

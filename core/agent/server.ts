@@ -2,8 +2,8 @@ import { chmodSync, existsSync, lstatSync, unlinkSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { connect } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
-import type { ListenAddress } from '../../config/index.js';
 import { Hono } from 'hono';
+import type { ListenAddress } from '../../config/index.js';
 import { AgentError } from './error.js';
 import { type EventHub, MAX_TAIL } from './events.js';
 import type { AgentStatus } from './status.js';
@@ -78,13 +78,15 @@ interface FollowQuery {
 function eventQuery(query: Record<string, string>): FollowQuery | string {
   const known = ['probe', 'map', 'limit', 'follow'];
   const unknown = Object.keys(query).find((key) => !known.includes(key));
-  if (unknown !== undefined) return `Unknown parameter ${JSON.stringify(unknown)}. There is: ${known.join(', ')}`;
+  if (unknown !== undefined)
+    return `Unknown parameter ${JSON.stringify(unknown)}. There is: ${known.join(', ')}`;
   const limit = query.limit === undefined ? MAX_TAIL : Number(query.limit);
   if (!/^\d*$/.test(query.limit ?? '') || query.limit === '' || limit > MAX_TAIL) {
     return `limit must be a number from 0 to ${MAX_TAIL}`;
   }
   const follow = query.follow;
-  if (follow !== undefined && !['', '1', 'true', '0', 'false'].includes(follow)) return 'follow must be true or false';
+  if (follow !== undefined && !['', '1', 'true', '0', 'false'].includes(follow))
+    return 'follow must be true or false';
   return {
     limit,
     follow: follow !== undefined && !['0', 'false'].includes(follow),
@@ -128,11 +130,17 @@ function urlOf(server: Server, address: ListenAddress): string {
 function listenError(address: ListenAddress, error: NodeJS.ErrnoException): AgentError {
   const shown = address.kind === 'unix' ? `unix:${address.path}` : `${address.host}:${address.port}`;
   if (error.code === 'EADDRINUSE') {
-    return new AgentError('ADDRESS_IN_USE', `agent.listen: ${shown} is in use by another process. Stop it, or choose another address`, {
-      cause: error,
-    });
+    return new AgentError(
+      'ADDRESS_IN_USE',
+      `agent.listen: ${shown} is in use by another process. Stop it, or choose another address`,
+      {
+        cause: error,
+      },
+    );
   }
-  return new AgentError('LISTEN_FAILED', `agent.listen: cannot listen on ${shown}: ${error.message}`, { cause: error });
+  return new AgentError('LISTEN_FAILED', `agent.listen: cannot listen on ${shown}: ${error.message}`, {
+    cause: error,
+  });
 }
 
 /** A socket that nobody answers is left over from a killed agent. */

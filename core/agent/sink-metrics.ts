@@ -18,7 +18,8 @@ export class SinkMetrics {
     const labels = Object.entries({ ...hostLabels, sink });
     const register = (type: 'counter' | 'gauge', name: string, help: string): { value: number } => {
       const full = `bee_agent_sink_${name}`;
-      if (!/^[a-z][a-z0-9_]*$/.test(name)) throw new Error(`telemetry: "${name}" is no snake_case metric name`);
+      if (!/^[a-z][a-z0-9_]*$/.test(name))
+        throw new Error(`telemetry: "${name}" is no snake_case metric name`);
       let metric = this.metrics.get(full);
       if (!metric) {
         if (this.metrics.size >= MAX_METRICS) throw new Error('telemetry: too many metrics');
@@ -58,7 +59,11 @@ export class SinkMetrics {
       name,
       type: metric.type,
       help: metric.help,
-      series: [...metric.values.values()].map(({ labels, value }) => ({ labels, labelText: renderLabels(labels), value })),
+      series: [...metric.values.values()].map(({ labels, value }) => ({
+        labels,
+        labelText: renderLabels(labels),
+        value,
+      })),
     }));
   }
 }

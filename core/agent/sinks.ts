@@ -28,7 +28,9 @@ export interface Problem {
 const DEFAULT_INTERVAL_S = 15;
 
 /** Load every sink's definition and validate its options. Nothing is opened. */
-export async function prepareSinks(loaded: LoadedConfig): Promise<{ sinks: PreparedSink[]; problems: Problem[] }> {
+export async function prepareSinks(
+  loaded: LoadedConfig,
+): Promise<{ sinks: PreparedSink[]; problems: Problem[] }> {
   const problems: Problem[] = [];
   const sinks: PreparedSink[] = [];
   for (const config of Object.values(loaded.config.sinks)) {
@@ -47,11 +49,22 @@ export async function prepareSinks(loaded: LoadedConfig): Promise<{ sinks: Prepa
         continue;
       }
       const options = result.value;
-      const accepts = typeof definition.accepts === 'function' ? definition.accepts(options) : definition.accepts;
-      const own = typeof definition.interval === 'function' ? definition.interval(options) : definition.interval;
-      sinks.push({ config, definition, options, accepts, interval: config.interval ?? (own ?? DEFAULT_INTERVAL_S) * 1000 });
+      const accepts =
+        typeof definition.accepts === 'function' ? definition.accepts(options) : definition.accepts;
+      const own =
+        typeof definition.interval === 'function' ? definition.interval(options) : definition.interval;
+      sinks.push({
+        config,
+        definition,
+        options,
+        accepts,
+        interval: config.interval ?? (own ?? DEFAULT_INTERVAL_S) * 1000,
+      });
     } catch (error) {
-      problems.push({ path: ['sinks', config.name, 'type'], message: `sink "${config.name}": ${messageOf(error)}` });
+      problems.push({
+        path: ['sinks', config.name, 'type'],
+        message: `sink "${config.name}": ${messageOf(error)}`,
+      });
     }
   }
   return { sinks, problems };

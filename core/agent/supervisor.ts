@@ -1,7 +1,7 @@
 import type { ConfigPath, ProbeConfig } from '../../config/index.js';
 import { messageOf } from './error.js';
 import type { Logger } from './logger.js';
-import { type MapCounts, planProbe, type ProbeHost, type ProbePlan, RunningProbe } from './probe.js';
+import { type MapCounts, type ProbeHost, type ProbePlan, planProbe, RunningProbe } from './probe.js';
 import { type ProbeImage, readProbeImage } from './probe-image.js';
 import type { MapStatus, ProbeStatus } from './status.js';
 
@@ -65,7 +65,10 @@ export class ProbeSupervisor {
       this.retryDelay = RETRY_FIRST_MS;
       const programs = this.plan.spec.programs.map((program) => program.section).join(', ');
       this.log.info(`running: ${programs}`);
-      if (this.plan.maps.length === 0) this.log.warn('none of its maps is exported: name one print_, counter_, gauge_ or hist_, or say `export:`');
+      if (this.plan.maps.length === 0)
+        this.log.warn(
+          'none of its maps is exported: name one print_, counter_, gauge_ or hist_, or say `export:`',
+        );
       return true;
     } catch (error) {
       this.fail(error);
@@ -109,7 +112,9 @@ export class ProbeSupervisor {
       sinks: this.sinks,
       ...(this.image?.digest ? { digest: this.image.digest } : {}),
       ...(this.error === undefined ? {} : { error: this.error }),
-      ...(this.retryAt === undefined || this.state !== 'failed' ? {} : { retryAt: new Date(this.retryAt).toISOString() }),
+      ...(this.retryAt === undefined || this.state !== 'failed'
+        ? {}
+        : { retryAt: new Date(this.retryAt).toISOString() }),
     };
   }
 

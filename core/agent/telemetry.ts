@@ -19,9 +19,27 @@ export interface TelemetrySource {
 export function agentFamilies(source: TelemetrySource): MetricFamily[] {
   const out = new Families(source.labels);
   out.add('bee_agent_build_info', 'gauge', 'Version of bee-agent; always 1.', { version: source.version }, 1);
-  out.add('bee_agent_start_time_seconds', 'gauge', 'Unix time at which the agent started.', {}, source.started / 1000);
-  out.add('bee_agent_worker_restarts_total', 'counter', 'Decode workers that died and were replaced.', {}, source.workerRestarts);
-  out.add('bee_agent_follower_lost_events_total', 'counter', 'Events that slow readers of /events?follow lost.', {}, source.followersLost);
+  out.add(
+    'bee_agent_start_time_seconds',
+    'gauge',
+    'Unix time at which the agent started.',
+    {},
+    source.started / 1000,
+  );
+  out.add(
+    'bee_agent_worker_restarts_total',
+    'counter',
+    'Decode workers that died and were replaced.',
+    {},
+    source.workerRestarts,
+  );
+  out.add(
+    'bee_agent_follower_lost_events_total',
+    'counter',
+    'Events that slow readers of /events?follow lost.',
+    {},
+    source.followersLost,
+  );
   for (const probe of source.probes) addProbe(out, probe);
   for (const { outlet, sink } of source.outlets.values()) addOutlet(out, outlet, sink, source.probes);
   return out.families();
@@ -30,47 +48,154 @@ export function agentFamilies(source: TelemetrySource): MetricFamily[] {
 function addProbe(out: Families, supervisor: ProbeSupervisor): void {
   supervisor.measure();
   const probe = supervisor.config.name;
-  out.add('bee_agent_probe_up', 'gauge', 'Whether the probe is loaded and attached.', { probe }, supervisor.up ? 1 : 0);
-  out.add('bee_agent_probe_starts_total', 'counter', 'Attempts to load the probe.', { probe }, supervisor.attempts);
+  out.add(
+    'bee_agent_probe_up',
+    'gauge',
+    'Whether the probe is loaded and attached.',
+    { probe },
+    supervisor.up ? 1 : 0,
+  );
+  out.add(
+    'bee_agent_probe_starts_total',
+    'counter',
+    'Attempts to load the probe.',
+    { probe },
+    supervisor.attempts,
+  );
   for (const [map, counts] of supervisor.counts) {
     const labels = { probe, map };
-    out.add('bee_agent_records_received_total', 'counter', 'Records read from rings, and entries read from maps.', labels, counts.received);
-    out.add('bee_agent_records_decoded_total', 'counter', 'Records that passed the filter and were decoded.', labels, counts.decoded);
-    out.add('bee_agent_records_filtered_total', 'counter', 'Records that the filter rejected.', labels, counts.filtered);
-    out.add('bee_agent_records_discarded_total', 'counter', 'Records that the probe itself discarded.', labels, counts.discarded);
+    out.add(
+      'bee_agent_records_received_total',
+      'counter',
+      'Records read from rings, and entries read from maps.',
+      labels,
+      counts.received,
+    );
+    out.add(
+      'bee_agent_records_decoded_total',
+      'counter',
+      'Records that passed the filter and were decoded.',
+      labels,
+      counts.decoded,
+    );
+    out.add(
+      'bee_agent_records_filtered_total',
+      'counter',
+      'Records that the filter rejected.',
+      labels,
+      counts.filtered,
+    );
+    out.add(
+      'bee_agent_records_discarded_total',
+      'counter',
+      'Records that the probe itself discarded.',
+      labels,
+      counts.discarded,
+    );
     for (const [reason, lost] of Object.entries(lossesOf(counts))) {
-      out.add('bee_agent_records_lost_total', 'counter', 'Records lost before any sink. ring_full is counted by the probe.', { ...labels, reason }, lost);
+      out.add(
+        'bee_agent_records_lost_total',
+        'counter',
+        'Records lost before any sink. ring_full is counted by the probe.',
+        { ...labels, reason },
+        lost,
+      );
     }
-    out.add('bee_agent_series_overflowed_total', 'counter', 'Records or entries beyond max_series.', labels, counts.overflowed);
+    out.add(
+      'bee_agent_series_overflowed_total',
+      'counter',
+      'Records or entries beyond max_series.',
+      labels,
+      counts.overflowed,
+    );
     if (counts.size !== undefined) {
       out.add('bee_agent_ring_size_bytes', 'gauge', 'Size of the ring buffer.', labels, counts.size);
-      out.add('bee_agent_ring_fill_highest_bytes', 'gauge', 'Highest fill of the ring buffer at the start of a drain.', labels, counts.highestFill ?? 0);
+      out.add(
+        'bee_agent_ring_fill_highest_bytes',
+        'gauge',
+        'Highest fill of the ring buffer at the start of a drain.',
+        labels,
+        counts.highestFill ?? 0,
+      );
     }
-    if (counts.entries !== undefined) out.add('bee_agent_map_entries', 'gauge', 'Entries of the map at its last read.', labels, counts.entries);
+    if (counts.entries !== undefined)
+      out.add(
+        'bee_agent_map_entries',
+        'gauge',
+        'Entries of the map at its last read.',
+        labels,
+        counts.entries,
+      );
   }
 }
 
 /** Per sink: received = delivered + filtered + lost + queued, in records of the maps that it takes. */
-function addOutlet(out: Families, outlet: Outlet, sink: PreparedSink, probes: readonly ProbeSupervisor[]): void {
+function addOutlet(
+  out: Families,
+  outlet: Outlet,
+  sink: PreparedSink,
+  probes: readonly ProbeSupervisor[],
+): void {
   const name = outlet.name;
-  out.add('bee_agent_sink_up', 'gauge', 'Whether the sink is open and delivering.', { sink: name }, outlet.state === 'up' ? 1 : 0);
+  out.add(
+    'bee_agent_sink_up',
+    'gauge',
+    'Whether the sink is open and delivering.',
+    { sink: name },
+    outlet.state === 'up' ? 1 : 0,
+  );
   const queued = new Map([...outlet.counts()].map((entry) => [`${entry.probe}\0${entry.map}`, entry.counts]));
   for (const probe of probes) {
     if (probe.config.sinks && !probe.config.sinks.includes(name)) continue;
     for (const [map, kind] of probe.exports()) {
-      const takes = kind === 'event' ? sink.accepts.events && sink.accepts.events.length > 0 : sink.accepts.metrics;
+      const takes =
+        kind === 'event' ? sink.accepts.events && sink.accepts.events.length > 0 : sink.accepts.metrics;
       const counts = probe.counts.get(map);
       if (!takes || !counts) continue;
       const labels = { sink: name, probe: probe.config.name, map };
       const delivery = queued.get(`${probe.config.name}\0${map}`);
       const folded = kind === 'event' ? 0 : counts.decoded;
-      out.add('bee_agent_sink_received_total', 'counter', 'Records that were read for the sink.', labels, counts.received);
-      out.add('bee_agent_sink_filtered_total', 'counter', 'Records that the filter kept from the sink.', labels, counts.filtered);
-      out.add('bee_agent_sink_delivered_total', 'counter', 'Records that the sink acknowledged, or that are in its series.', labels, (delivery?.delivered ?? 0) + folded);
-      out.add('bee_agent_sink_queued', 'gauge', 'Records that wait for the sink.', labels, delivery?.queued ?? 0);
-      const lost: Record<string, number> = { malformed: counts.malformed, undecodable: counts.undecodable, ...delivery?.lost };
+      out.add(
+        'bee_agent_sink_received_total',
+        'counter',
+        'Records that were read for the sink.',
+        labels,
+        counts.received,
+      );
+      out.add(
+        'bee_agent_sink_filtered_total',
+        'counter',
+        'Records that the filter kept from the sink.',
+        labels,
+        counts.filtered,
+      );
+      out.add(
+        'bee_agent_sink_delivered_total',
+        'counter',
+        'Records that the sink acknowledged, or that are in its series.',
+        labels,
+        (delivery?.delivered ?? 0) + folded,
+      );
+      out.add(
+        'bee_agent_sink_queued',
+        'gauge',
+        'Records that wait for the sink.',
+        labels,
+        delivery?.queued ?? 0,
+      );
+      const lost: Record<string, number> = {
+        malformed: counts.malformed,
+        undecodable: counts.undecodable,
+        ...delivery?.lost,
+      };
       for (const [reason, count] of Object.entries(lost)) {
-        out.add('bee_agent_sink_lost_total', 'counter', 'Records that did not reach the sink.', { ...labels, reason }, count);
+        out.add(
+          'bee_agent_sink_lost_total',
+          'counter',
+          'Records that did not reach the sink.',
+          { ...labels, reason },
+          count,
+        );
       }
     }
   }
@@ -81,7 +206,13 @@ class Families {
 
   constructor(private readonly hostLabels: Readonly<Record<string, string>>) {}
 
-  add(name: string, type: MetricType, help: string, labels: Readonly<Record<string, string>>, value: number): void {
+  add(
+    name: string,
+    type: MetricType,
+    help: string,
+    labels: Readonly<Record<string, string>>,
+    value: number,
+  ): void {
     let family = this.byName.get(name);
     if (!family) {
       family = { type, help, series: [] };

@@ -27,18 +27,17 @@ export function writeMac(out: DataView, at: number, bytes: Uint8Array, start: nu
 }
 
 /** The address as a string. */
-export function readAddress(
-  family: AddressNode['family'],
-  bytes: Uint8Array,
-  start: number,
-): string {
+export function readAddress(family: AddressNode['family'], bytes: Uint8Array, start: number): string {
   if (family === 'ipv4') return bytes.slice(start, start + 4).join('.');
   return family === 'ipv6' ? ipv6(bytes, start) : mac(bytes, start);
 }
 
 /** RFC 5952: the longest run of two or more zero groups becomes `::`; an IPv4-mapped address ends in its dotted form. */
 function ipv6(bytes: Uint8Array, start: number): string {
-  const groups = Array.from({ length: 8 }, (_, i) => (bytes[start + 2 * i]! << 8) | bytes[start + 2 * i + 1]!);
+  const groups = Array.from(
+    { length: 8 },
+    (_, i) => (bytes[start + 2 * i]! << 8) | bytes[start + 2 * i + 1]!,
+  );
   if (groups[5] === 0xffff && groups.slice(0, 5).every((group) => group === 0))
     return `::ffff:${bytes.slice(start + 12, start + 16).join('.')}`;
   let best = 0;

@@ -45,7 +45,12 @@ export class ChangeFilter {
 }
 
 /** The line from its `data` on; undefined when the filter rejects it. */
-function renderLine(renderer: Decoder, entry: RecordSet, clock: ClockOffsets, time: bigint): string | undefined {
+function renderLine(
+  renderer: Decoder,
+  entry: RecordSet,
+  clock: ClockOffsets,
+  time: bigint,
+): string | undefined {
   const { ndjson, events } = renderer.decode(entry, clock, time);
   if (!ndjson || events === 0) return undefined;
   const line = Buffer.from(ndjson.buffer, ndjson.byteOffset, ndjson.byteLength).toString();

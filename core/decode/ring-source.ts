@@ -1,8 +1,8 @@
 import { RingOwner, type RingWatcher } from '../kernel/index.js';
 import type { ClockOffsets, DecodePlan } from './plan.js';
 import type { DecodePool, DecodeWorker } from './pool.js';
-import { TABLE_RECORDS } from './worker-limits.js';
 import type { DrainResult, SkipResult, TailResult, UnknownResult } from './tasks.js';
+import { TABLE_RECORDS } from './worker-limits.js';
 
 /** Bytes of one drain at the most: rings that share a worker take turns after that. */
 const MAX_DRAIN_BYTES = 4 << 20;

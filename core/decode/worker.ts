@@ -66,7 +66,13 @@ class Forms {
   }
 
   /** Render for followers, unless the sinks' batch has the lines already; keep the tail. */
-  follow(records: RecordSet, output: DecodeOutput, clock: ClockOffsets, time: bigint, follow: boolean): Lines | undefined {
+  follow(
+    records: RecordSet,
+    output: DecodeOutput,
+    clock: ClockOffsets,
+    time: bigint,
+    follow: boolean,
+  ): Lines | undefined {
     if (this.tail && output.events > 0) {
       const passed = output.events === records.count ? undefined : this.renderer.passed(records);
       this.tail.keep(records, passed, clock, time);
@@ -191,7 +197,10 @@ function entries(memory: ArrayBuffer, count: number, stride: number, size: numbe
 function tail(task: TailTask): TailResult | UnknownResult {
   const form = rings.get(task.id)?.form ?? maps.get(task.id)?.form;
   if (!form) return { status: 'unknown' };
-  const { ndjson, count } = form.tail?.render(form.renderer, task.limit) ?? { ndjson: new Uint8Array(0), count: 0 };
+  const { ndjson, count } = form.tail?.render(form.renderer, task.limit) ?? {
+    ndjson: new Uint8Array(0),
+    count: 0,
+  };
   return { status: 'tail', ndjson, count };
 }
 

@@ -26,14 +26,41 @@ export interface NamingInput {
 const PREFIX = /^(print|counter|gauge|hist)_/;
 /** Words that promtool's lint forbids as a part of a name: kinds, and abbreviations of units. */
 const KINDS = new Set(['counter', 'gauge', 'hist', 'histogram', 'summary', 'untyped', 'metric']);
-const ABBREVIATIONS = new Set(['s', 'ms', 'us', 'ns', 'sec', 'b', 'kb', 'mb', 'gb', 'tb', 'pb', 'm', 'h', 'd']);
+const ABBREVIATIONS = new Set([
+  's',
+  'ms',
+  'us',
+  'ns',
+  'sec',
+  'b',
+  'kb',
+  'mb',
+  'gb',
+  'tb',
+  'pb',
+  'm',
+  'h',
+  'd',
+]);
 /** Other units of the lint's list of non-base units, as it names them. */
-const NOT_BASE = new Set(['nanoseconds', 'microseconds', 'milliseconds', 'minutes', 'hours', 'days', 'weeks', 'kilobytes', 'megabytes', 'gigabytes']);
+const NOT_BASE = new Set([
+  'nanoseconds',
+  'microseconds',
+  'milliseconds',
+  'minutes',
+  'hours',
+  'days',
+  'weeks',
+  'kilobytes',
+  'megabytes',
+  'gigabytes',
+]);
 const ENDINGS = new Set(['total', 'bucket', 'sum', 'count', 'info', 'created']);
 
 /** `counter_tcp_bytes` → `ebpf_tcp_bytes_total`. Prometheus' naming practices; design: "Names". */
 export function metricName(input: NamingInput): FamilyName {
-  const base = input.rename ?? ['ebpf', input.map.replace(PREFIX, ''), ...(input.field ? [input.field] : [])].join('_');
+  const base =
+    input.rename ?? ['ebpf', input.map.replace(PREFIX, ''), ...(input.field ? [input.field] : [])].join('_');
   let words = snake(base).filter((word) => !KINDS.has(word) && !NOT_BASE.has(word));
   words = words.filter((word) => !ABBREVIATIONS.has(word));
   while (words.length > 1 && ENDINGS.has(words.at(-1)!)) words.pop();
@@ -45,7 +72,8 @@ export function metricName(input: NamingInput): FamilyName {
   if (input.kind === 'counter') words.push('total');
   return {
     name: words.join('_'),
-    help: input.help ?? `Map ${input.map}${input.field ? `, field ${input.field}` : ''}, as the probe keeps it.`,
+    help:
+      input.help ?? `Map ${input.map}${input.field ? `, field ${input.field}` : ''}, as the probe keeps it.`,
     scale: input.duration ? 1e-9 : 1,
     ...(unit ? { unit } : {}),
   };
@@ -66,7 +94,10 @@ const RESERVED = new Set(['probe', 'le', 'quantile', 'overflow', 'job', 'instanc
  * Label names of fields, from their paths: joined by `_`, made valid; `exported_` in front of one that a label
  * of ours has. Throws {@link MetricsError} when two fields come out alike.
  */
-export function labelNames(paths: readonly (readonly string[])[], hostLabels: readonly string[] = []): string[] {
+export function labelNames(
+  paths: readonly (readonly string[])[],
+  hostLabels: readonly string[] = [],
+): string[] {
   const reserved = new Set([...RESERVED, ...hostLabels]);
   const seen = new Map<string, string>();
   return paths.map((path) => {
@@ -75,7 +106,10 @@ export function labelNames(paths: readonly (readonly string[])[], hostLabels: re
     if (reserved.has(name) || name.startsWith('__')) name = `exported_${name.replace(/^_+/, '')}`;
     const other = seen.get(name);
     if (other !== undefined) {
-      throw new MetricsError('LABEL_COLLISION', `fields "${other}" and "${path.join('.')}" would both be the label ${name}: choose with \`labels:\``);
+      throw new MetricsError(
+        'LABEL_COLLISION',
+        `fields "${other}" and "${path.join('.')}" would both be the label ${name}: choose with \`labels:\``,
+      );
     }
     seen.set(name, path.join('.'));
     return name;

@@ -84,7 +84,10 @@ export class SeriesStore {
 
   /** A snapshot of the series of the probes that `wanted` admits. Lets the event loop turn in between. */
   async collect(wanted: (probe: string) => boolean = () => true): Promise<MetricBatch> {
-    const families = new Map<string, { family: Omit<MetricFamily, 'series'>; series: Series[]; texts: Set<string> }>();
+    const families = new Map<
+      string,
+      { family: Omit<MetricFamily, 'series'>; series: Series[]; texts: Set<string> }
+    >();
     const time = BigInt(Date.now()) * 1_000_000n;
     let slice = performance.now();
     for (const source of [...this.sources]) {
@@ -108,7 +111,11 @@ export class SeriesStore {
         }
       }
     }
-    return { kind: 'metrics', time, families: [...families.values()].map(({ family, series }) => ({ ...family, series })) };
+    return {
+      kind: 'metrics',
+      time,
+      families: [...families.values()].map(({ family, series }) => ({ ...family, series })),
+    };
   }
 }
 
@@ -140,7 +147,8 @@ class SourceSeries {
       this.epoch = output.epoch;
       this.groups = [];
     }
-    for (let i = 0; i < output.newIds.length; i++) this.groups[output.newIds[i]!] = this.entry(output.newLabels[i]!, time);
+    for (let i = 0; i < output.newIds.length; i++)
+      this.groups[output.newIds[i]!] = this.entry(output.newLabels[i]!, time);
     this.reads++;
     const { kind, source } = this.source;
     if (source === 'ring') this.add(output, time);
@@ -197,7 +205,8 @@ class SourceSeries {
         for (let b = 0; b < width; b++) entry.buckets![b]! += output.buckets![i * width + b]!;
         entry.sum += Number(output.values[0]![i]!);
       } else {
-        for (const [v, values] of output.values.entries()) entry.values[v] = kind === 'gauge' ? values[i]! : plus(entry.values[v]!, values[i]!);
+        for (const [v, values] of output.values.entries())
+          entry.values[v] = kind === 'gauge' ? values[i]! : plus(entry.values[v]!, values[i]!);
       }
     }
   }
@@ -249,7 +258,10 @@ class SourceSeries {
     if (entry.buckets) {
       const counts = Array.from(entry.buckets);
       const bounds = this.source.bounds!.map((bound) => scaledBound(bound, scale));
-      return { ...common, histogram: { bounds, counts, count: counts.reduce((sum, n) => sum + n, 0), sum: entry.sum * scale } };
+      return {
+        ...common,
+        histogram: { bounds, counts, count: counts.reduce((sum, n) => sum + n, 0), sum: entry.sum * scale },
+      };
     }
     const sorted = [...entry.counts!].sort(([a], [b]) => a - b);
     const counts = [...sorted.map(([, count]) => count), 0];

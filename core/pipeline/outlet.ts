@@ -43,7 +43,8 @@ class SinkOutlet implements Outlet {
   constructor(private readonly options: OutletOptions) {
     const { definition } = options;
     this.name = options.name;
-    this.accepts = typeof definition.accepts === 'function' ? definition.accepts(options.options) : definition.accepts;
+    this.accepts =
+      typeof definition.accepts === 'function' ? definition.accepts(options.options) : definition.accepts;
     this.queue = new BatchQueue(options.maxBatches, options.maxBytes);
     this.ended = new Promise((resolve) => {
       this.resolveEnded = resolve;
@@ -86,7 +87,11 @@ class SinkOutlet implements Outlet {
     const { definition, context } = this.options;
     while (!this.closing.signal.aborted && !this.draining) {
       try {
-        this.sink = await definition.open(this.options.options, { ...context, name: this.name, signal: this.closing.signal });
+        this.sink = await definition.open(this.options.options, {
+          ...context,
+          name: this.name,
+          signal: this.closing.signal,
+        });
         this.state = 'up';
         this.clearError();
         this.backoff.reset();
@@ -151,7 +156,8 @@ class SinkOutlet implements Outlet {
     } as const;
     for (;;) {
       const result = await this.attempt((call) => {
-        if (!this.sink?.write) throw new PipelineError('SINK_SHAPE', 'the sink accepts events but has no write()');
+        if (!this.sink?.write)
+          throw new PipelineError('SINK_SHAPE', 'the sink accepts events but has no write()');
         return this.sink.write(new EventBatch(batch, view), call);
       });
       // While this attempt ran, stop() may have counted the batch as lost.
@@ -163,7 +169,9 @@ class SinkOutlet implements Outlet {
           return;
         case 'drop':
           this.ledger.lose(batch, 'dropped');
-          this.options.context.log.warn(`${batch.count} events dropped: ${result.error ?? 'the sink gave no reason'}`);
+          this.options.context.log.warn(
+            `${batch.count} events dropped: ${result.error ?? 'the sink gave no reason'}`,
+          );
           return;
         case 'closed':
           this.ledger.lose(batch, 'closed');
@@ -204,7 +212,9 @@ class SinkOutlet implements Outlet {
   }
 
   /** One attempt under its time-out. Never throws: what a sink throws, or answers wrongly, is a retry. */
-  private async attempt(write: (call: WriteCall) => WriteResult | Promise<WriteResult>): Promise<WriteResult> {
+  private async attempt(
+    write: (call: WriteCall) => WriteResult | Promise<WriteResult>,
+  ): Promise<WriteResult> {
     const abort = new AbortController();
     const onClose = (): void => abort.abort(this.closing.signal.reason);
     this.closing.signal.addEventListener('abort', onClose, { once: true });
@@ -215,7 +225,10 @@ class SinkOutlet implements Outlet {
     let grace: NodeJS.Timeout | undefined;
     const abandoned = new Promise<WriteResult>((resolve) => {
       abort.signal.addEventListener('abort', () => {
-        grace = setTimeout(() => resolve({ status: 'retry', error: messageOf(abort.signal.reason) }), GRACE_MS);
+        grace = setTimeout(
+          () => resolve({ status: 'retry', error: messageOf(abort.signal.reason) }),
+          GRACE_MS,
+        );
       });
     });
     const answer = this.lastWrite.then(async () => {
@@ -250,7 +263,10 @@ class SinkOutlet implements Outlet {
 
   private fail(error: unknown): void {
     const message = messageOf(error);
-    if (this.error !== message) this.options.context.log.warn(`${this.state === 'opening' ? 'cannot open' : 'cannot deliver'}: ${message}`);
+    if (this.error !== message)
+      this.options.context.log.warn(
+        `${this.state === 'opening' ? 'cannot open' : 'cannot deliver'}: ${message}`,
+      );
     this.error = message;
     if (this.state === 'up') this.state = 'retrying';
   }
@@ -267,7 +283,8 @@ class SinkOutlet implements Outlet {
   }
 
   private loseQueued(reason: 'closed' | 'shutdown'): void {
-    for (let queued = this.queue.shift(); queued; queued = this.queue.shift()) this.ledger.lose(queued.batch, reason);
+    for (let queued = this.queue.shift(); queued; queued = this.queue.shift())
+      this.ledger.lose(queued.batch, reason);
   }
 
   private async closeSink(deadline: number): Promise<void> {
@@ -304,13 +321,15 @@ class SinkOutlet implements Outlet {
     const end = performance.now() + deadline;
     const left = (): number => Math.max(0, end - performance.now());
     clearInterval(this.metricsTimer);
-    if (this.state !== 'closed' && this.sink?.writeMetrics) await within(this.collect(), left()).catch(() => {});
+    if (this.state !== 'closed' && this.sink?.writeMetrics)
+      await within(this.collect(), left()).catch(() => {});
     this.draining = true;
     this.wake?.();
     // Keep the last part of the deadline for flush and close.
     await within(this.delivering ?? Promise.resolve(), left() * 0.7).catch(() => {});
     try {
-      if (this.state === 'up' && this.sink?.flush) await within(Promise.resolve(this.sink.flush()), left() * 0.5);
+      if (this.state === 'up' && this.sink?.flush)
+        await within(Promise.resolve(this.sink.flush()), left() * 0.5);
     } catch (error) {
       this.options.context.log.warn(`flush failed: ${messageOf(error)}`);
     }
@@ -329,7 +348,10 @@ const STATUSES = new Set(['ok', 'retry', 'drop', 'closed']);
 
 function checked(result: WriteResult): WriteResult {
   if (typeof result === 'object' && result !== null && STATUSES.has(result.status)) return result;
-  throw new PipelineError('SINK_SHAPE', `write() answered ${JSON.stringify(result) ?? String(result)}: expected { status: 'ok' | 'retry' | 'drop' | 'closed' }`);
+  throw new PipelineError(
+    'SINK_SHAPE',
+    `write() answered ${JSON.stringify(result) ?? String(result)}: expected { status: 'ok' | 'retry' | 'drop' | 'closed' }`,
+  );
 }
 
 function messageOf(error: unknown): string {
@@ -340,7 +362,10 @@ function messageOf(error: unknown): string {
 function within<T>(promise: Promise<T>, ms: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new PipelineError('TIMEOUT', `not done within ${Math.round(ms)} ms`)), ms);
+    timer = setTimeout(
+      () => reject(new PipelineError('TIMEOUT', `not done within ${Math.round(ms)} ms`)),
+      ms,
+    );
   });
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }

@@ -20,7 +20,9 @@ export class BatchQueue {
   /** False when there is no room. A batch that alone is bigger than the queue is let into an empty one. */
   push(batch: EventBatchData): boolean {
     const bytes = sizeOf(batch);
-    const full = this.waiting.length >= this.maxBatches || (this.waiting.length > 0 && this.bytes + bytes > this.maxBytes);
+    const full =
+      this.waiting.length >= this.maxBatches ||
+      (this.waiting.length > 0 && this.bytes + bytes > this.maxBytes);
     if (full) return false;
     this.waiting.push({ batch, bytes });
     this.bytes += bytes;
@@ -43,7 +45,10 @@ function sizeOf(batch: EventBatchData): number {
   if (batch.columns) {
     bytes += batch.columns.timestamps.byteLength;
     for (const column of batch.columns.columns) {
-      bytes += column.kind === 'number' ? column.values.byteLength : column.offsets.byteLength + column.bytes.byteLength;
+      bytes +=
+        column.kind === 'number'
+          ? column.values.byteLength
+          : column.offsets.byteLength + column.bytes.byteLength;
     }
   }
   return bytes;

@@ -21,14 +21,21 @@ export async function loadSinkModule(source: SinkSource): Promise<SinkDefinition
   try {
     module = await import(pathToFileURL(file).href);
   } catch (error) {
-    throw new PipelineError('SINK_MODULE', `${file} cannot be loaded: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new PipelineError(
+      'SINK_MODULE',
+      `${file} cannot be loaded: ${error instanceof Error ? error.message : String(error)}`,
+      { cause: error },
+    );
   }
   return checkDefinition(module.default, file);
 }
 
 function resolveModule({ module, resolveFrom }: SinkSource): string {
   if (module.endsWith('.ts') && !('typescript' in process.features && process.features.typescript)) {
-    throw new PipelineError('SINK_MODULE', `${module}: Node ${process.versions.node} does not run TypeScript. Compile it, or use Node 22.18 or newer`);
+    throw new PipelineError(
+      'SINK_MODULE',
+      `${module}: Node ${process.versions.node} does not run TypeScript. Compile it, or use Node 22.18 or newer`,
+    );
   }
   const require = createRequire(resolveFrom);
   const names = isAbsolute(module) ? [module] : [module, `bee-sink-${module}`];
@@ -52,11 +59,13 @@ export function checkDefinition(value: unknown, where: string): SinkDefinition<u
   const wrong = (problem: string): never => {
     throw new PipelineError('SINK_SHAPE', `${where}: ${problem}`);
   };
-  if (typeof value !== 'object' || value === null) return wrong('it has no default export made by defineSink({ … })');
+  if (typeof value !== 'object' || value === null)
+    return wrong('it has no default export made by defineSink({ … })');
   const { apiVersion, type, accepts, options, open } = value as Partial<SinkDefinition<unknown>>;
   if (apiVersion !== 1) return wrong(`apiVersion is ${JSON.stringify(apiVersion)}: this bee-agent knows 1`);
   if (typeof type !== 'string' || type === '') return wrong('type is no text');
-  if (typeof accepts !== 'function' && (typeof accepts !== 'object' || accepts === null)) return wrong('accepts is missing');
+  if (typeof accepts !== 'function' && (typeof accepts !== 'object' || accepts === null))
+    return wrong('accepts is missing');
   if (typeof options?.['~standard']?.validate !== 'function') return wrong('options is no Standard Schema');
   if (typeof open !== 'function') return wrong('open is no function');
   return value as SinkDefinition<unknown>;

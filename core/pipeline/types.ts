@@ -1,4 +1,10 @@
-import type { Accepts, EventBatchData, MetricBatch, SinkContext, SinkDefinition } from '../../plugins/sdk/index.js';
+import type {
+  Accepts,
+  EventBatchData,
+  MetricBatch,
+  SinkContext,
+  SinkDefinition,
+} from '../../plugins/sdk/index.js';
 
 /** Why events did not reach a sink. */
 export type LossReason = 'queue_full' | 'dropped' | 'rejected' | 'expired' | 'closed' | 'shutdown';

@@ -11,11 +11,14 @@ export function negotiate(accept: string | null): Format {
   let bestQuality = 0;
   for (const part of (accept ?? '').split(',')) {
     const [type = '', ...parameters] = part.split(';').map((piece) => piece.trim().toLowerCase());
-    const values = new Map(parameters.map((parameter) => parameter.split('=', 2).map((piece) => piece.trim()) as [string, string]));
+    const values = new Map(
+      parameters.map((parameter) => parameter.split('=', 2).map((piece) => piece.trim()) as [string, string]),
+    );
     const quality = values.has('q') ? Number(values.get('q')) : 1;
     const version = values.get('version')?.replaceAll('"', '');
     const format =
-      type === 'application/openmetrics-text' && (version === undefined || version === '1.0.0' || version === '0.0.1')
+      type === 'application/openmetrics-text' &&
+      (version === undefined || version === '1.0.0' || version === '0.0.1')
         ? 'openmetrics'
         : type === 'text/plain' || type === '*/*' || type === 'text/*'
           ? 'text'
@@ -30,5 +33,7 @@ export function negotiate(accept: string | null): Format {
 
 /** Whether gzip may be used: named, and not with q=0. */
 export function acceptsGzip(header: string | null): boolean {
-  return (header ?? '').split(',').some((part) => /^\s*(gzip|\*)\s*(;|$)/i.test(part) && !/;\s*q=0(\.0*)?\s*$/i.test(part));
+  return (header ?? '')
+    .split(',')
+    .some((part) => /^\s*(gzip|\*)\s*(;|$)/i.test(part) && !/;\s*q=0(\.0*)?\s*$/i.test(part));
 }

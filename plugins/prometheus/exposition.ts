@@ -30,11 +30,15 @@ export async function* expose(batch: MetricBatch, format: Format): AsyncGenerato
 }
 
 function header(family: MetricFamily, format: Format): string {
-  const name = format === 'openmetrics' && family.type === 'counter' ? family.name.replace(/_total$/, '') : family.name;
+  const name =
+    format === 'openmetrics' && family.type === 'counter' ? family.name.replace(/_total$/, '') : family.name;
   const help = family.help.replace(/\\/g, '\\\\').replace(/\n/g, '\\n');
   const shown = format === 'openmetrics' ? help.replace(/"/g, '\\"') : help;
   // OpenMetrics wants the unit as the name's last word.
-  const unit = format === 'openmetrics' && family.unit && name.endsWith(`_${family.unit}`) ? `# UNIT ${name} ${family.unit}\n` : '';
+  const unit =
+    format === 'openmetrics' && family.unit && name.endsWith(`_${family.unit}`)
+      ? `# UNIT ${name} ${family.unit}\n`
+      : '';
   return `# HELP ${name} ${shown}\n# TYPE ${name} ${family.type}\n${unit}`;
 }
 
@@ -52,7 +56,8 @@ function sample(family: MetricFamily, series: Series, format: Format): string {
   text += `${name}_bucket{${lead}le="+Inf"} ${histogram.count}\n`;
   // OpenMetrics: a histogram with _count has _sum; where no sum is known, neither is shown.
   if (histogram.sum !== undefined) text += `${name}_sum${braces(labelText)} ${number(histogram.sum)}\n`;
-  if (histogram.sum !== undefined || format === 'text') text += `${name}_count${braces(labelText)} ${histogram.count}\n`;
+  if (histogram.sum !== undefined || format === 'text')
+    text += `${name}_count${braces(labelText)} ${histogram.count}\n`;
   return text;
 }
 

@@ -9,11 +9,15 @@ import type { PrometheusOptions } from './index.js';
 /** Scrapes at once; more get 503, so that slow readers cannot hold any amount of memory. */
 const MAX_SCRAPES = 8;
 
-export function scrapeHandler(options: PrometheusOptions, context: SinkContext): (request: Request) => Promise<Response> {
+export function scrapeHandler(
+  options: PrometheusOptions,
+  context: SinkContext,
+): (request: Request) => Promise<Response> {
   let running = 0;
   const scrapes = context.telemetry.counter('scrapes_total', 'Scrapes answered.');
   return async (request) => {
-    if (running >= MAX_SCRAPES) return new Response('Too many scrapes at once\n', { status: 503, headers: { 'retry-after': '1' } });
+    if (running >= MAX_SCRAPES)
+      return new Response('Too many scrapes at once\n', { status: 503, headers: { 'retry-after': '1' } });
     running++;
     let over = false;
     const finish = (): void => {
@@ -25,7 +29,10 @@ export function scrapeHandler(options: PrometheusOptions, context: SinkContext):
       const bumblebee = options.naming === 'bumblebee';
       const format = bumblebee ? 'text' : negotiate(request.headers.get('accept'));
       const gzip = acceptsGzip(request.headers.get('accept-encoding'));
-      const headers: Record<string, string> = { 'content-type': CONTENT_TYPES[format], vary: 'accept, accept-encoding' };
+      const headers: Record<string, string> = {
+        'content-type': CONTENT_TYPES[format],
+        vary: 'accept, accept-encoding',
+      };
       if (gzip) headers['content-encoding'] = 'gzip';
       if (request.method === 'HEAD') {
         finish();

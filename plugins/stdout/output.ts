@@ -12,7 +12,8 @@ export async function writeStdout(bytes: Uint8Array, signal: AbortSignal): Promi
   let offset = 0;
   while (offset < bytes.byteLength) {
     // Half a batch is written: it cannot be taken back, and must not be written again from its start.
-    if (signal.aborted && offset === 0) return { status: 'retry', error: 'standard output is not being read' };
+    if (signal.aborted && offset === 0)
+      return { status: 'retry', error: 'standard output is not being read' };
     try {
       offset += await writeSome(bytes, offset);
     } catch (error) {
@@ -27,6 +28,8 @@ export async function writeStdout(bytes: Uint8Array, signal: AbortSignal): Promi
 
 function writeSome(bytes: Uint8Array, offset: number): Promise<number> {
   return new Promise((resolve, reject) => {
-    write(STDOUT, bytes, offset, bytes.byteLength - offset, null, (error, written) => (error ? reject(error) : resolve(written)));
+    write(STDOUT, bytes, offset, bytes.byteLength - offset, null, (error, written) =>
+      error ? reject(error) : resolve(written),
+    );
   });
 }

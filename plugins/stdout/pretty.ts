@@ -14,7 +14,9 @@ interface Table {
 
 /** Aligned columns for people: widths grow with what is seen; a header when the map changes or has scrolled away. */
 export function prettySink({ color }: StdoutOptions): Sink {
-  const colors = createColors(color === 'always' || (color === 'auto' && process.stdout.isTTY === true && !process.env.NO_COLOR));
+  const colors = createColors(
+    color === 'always' || (color === 'auto' && process.stdout.isTTY === true && !process.env.NO_COLOR),
+  );
   const tables = new Map<string, Table>();
   let shown: Table | undefined;
   let sinceHeader = 0;
@@ -22,13 +24,17 @@ export function prettySink({ color }: StdoutOptions): Sink {
 
   const line = (row: Row, formats: ReadonlyMap<string, string>): string => {
     const source = row.map === '' ? row.probe : `${row.probe}/${row.map.replace(/^print_/, '')}`;
-    const cells = [...flatten(row.data, '')].map(([name, value]) => [name, cell(value, formats.get(name))] as const);
+    const cells = [...flatten(row.data, '')].map(
+      ([name, value]) => [name, cell(value, formats.get(name))] as const,
+    );
     const table = tableOf(tables, `${row.probe}\0${row.map}`, source, cells);
     let text = '';
     if (table !== shown || sinceHeader >= HEADER_EVERY) {
       shown = table;
       sinceHeader = 0;
-      const header = ['TIME        ', source, ...table.names].map((name, i) => (i < 2 ? name : pad(name.toUpperCase(), table.widths[i - 2]!)));
+      const header = ['TIME        ', source, ...table.names].map((name, i) =>
+        i < 2 ? name : pad(name.toUpperCase(), table.widths[i - 2]!),
+      );
       text += `${colors.dim(fit(header.join('  ')))}\n`;
     }
     sinceHeader++;
@@ -51,7 +57,12 @@ export function prettySink({ color }: StdoutOptions): Sink {
   };
 }
 
-function tableOf(tables: Map<string, Table>, key: string, _source: string, cells: readonly (readonly [string, string])[]): Table {
+function tableOf(
+  tables: Map<string, Table>,
+  key: string,
+  _source: string,
+  cells: readonly (readonly [string, string])[],
+): Table {
   let table = tables.get(key);
   if (!table) {
     table = { names: cells.map(([name]) => name), widths: cells.map(([name]) => name.length) };
@@ -65,7 +76,8 @@ function tableOf(tables: Map<string, Table>, key: string, _source: string, cells
 
 function* flatten(value: FieldValue, name: string): Generator<[string, FieldValue]> {
   if (typeof value === 'object' && !Array.isArray(value)) {
-    for (const [key, inner] of Object.entries(value)) yield* flatten(inner, name === '' ? key : `${name}.${key}`);
+    for (const [key, inner] of Object.entries(value))
+      yield* flatten(inner, name === '' ? key : `${name}.${key}`);
   } else yield [name || 'value', value];
 }
 
@@ -77,7 +89,10 @@ function cell(value: FieldValue, _format: string | undefined): string {
 
 /** What a program put into a string must not steer the terminal. */
 function printable(text: string): string {
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`);
+  return text.replace(
+    /[\u0000-\u001f\u007f-\u009f]/g,
+    (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  );
 }
 
 function pad(text: string, width: number): string {

@@ -38,7 +38,9 @@ describe('bee-agent under a flood of records', () => {
     await run(trigger, ['200000', '100', '500']);
     const [wanted, events, groups] = readSlots('produced');
     expect(wanted).toBe(200_000);
-    await agent.until(async () => (await agent.sum('bee_agent_records_received_total', 'map="print_flood"')) === events);
+    await agent.until(
+      async () => (await agent.sum('bee_agent_records_received_total', 'map="print_flood"')) === events,
+    );
     await agent.until(async () => (await agent.sum('ebpf_groups_total')) === groups);
     await agent.until(() => agent.events.length >= events!, 30_000);
     const sequence = agent.events.map((event) => event.data.seq as number);
@@ -57,20 +59,31 @@ describe('bee-agent under a flood of records', () => {
     await run(trigger, ['100000', '500', '0']);
     const [wanted, events] = readSlots('produced');
     expect(events).toBeLessThan(wanted!);
-    await agent.until(async () => (await agent.sum('bee_agent_records_received_total', 'map="print_flood"')) === events);
+    await agent.until(
+      async () => (await agent.sum('bee_agent_records_received_total', 'map="print_flood"')) === events,
+    );
     const lost = await agent.sum('bee_agent_records_lost_total', 'map="print_flood"', 'reason="ring_full"');
     const received = await agent.sum('bee_agent_records_received_total', 'map="print_flood"');
     expect(received + lost).toBe(wanted);
-    const groupsLost = await agent.sum('bee_agent_records_lost_total', 'map="counter_groups"', 'reason="ring_full"');
+    const groupsLost = await agent.sum(
+      'bee_agent_records_lost_total',
+      'map="counter_groups"',
+      'reason="ring_full"',
+    );
     await agent.until(async () => (await agent.sum('ebpf_groups_total')) + groupsLost === wanted);
-    await agent.until(async () => (await agent.sum('bee_agent_sink_delivered_total', 'sink="out"')) === events);
+    await agent.until(
+      async () => (await agent.sum('bee_agent_sink_delivered_total', 'sink="out"')) === events,
+    );
     expect(agent.events.length).toBe(events);
   }, 60_000);
 
   it('loses nothing of other sinks when one never answers, and accounts for what that one lost', async () => {
     const stuck = here('../fixtures/sinks/never-answers.js');
     agent = await AgentProcess.start(
-      config(object, `  out: { type: stdout, format: json }\n${PROM}\n  stuck: { type: "${stuck}", queue: { max_batches: 2 } }`),
+      config(
+        object,
+        `  out: { type: stdout, format: json }\n${PROM}\n  stuck: { type: "${stuck}", queue: { max_batches: 2 } }`,
+      ),
     );
     await run(trigger, ['20000', '100', '1000']);
     const [, events] = readSlots('produced');
@@ -96,7 +109,9 @@ describe('bee-agent under a flood of records', () => {
     await agent.stop('SIGKILL');
     agent = await AgentProcess.start(config(object, PROM));
     await run(trigger, ['1000', '100', '100']);
-    await agent.until(async () => (await agent.sum('bee_agent_records_received_total', 'map="print_flood"')) === 1000);
+    await agent.until(
+      async () => (await agent.sum('bee_agent_records_received_total', 'map="print_flood"')) === 1000,
+    );
     expect(await agent.stop('SIGINT')).toBe(0);
   }, 60_000);
 });

@@ -2,7 +2,13 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { parseObject } from '../../core/bpf/index.js';
 import { DecodePool, type DrainResult, RingSource } from '../../core/decode/index.js';
-import { clockOffsets, type KernelObject, MapReader, openObject, RingWatcher } from '../../core/kernel/index.js';
+import {
+  clockOffsets,
+  type KernelObject,
+  MapReader,
+  openObject,
+  RingWatcher,
+} from '../../core/kernel/index.js';
 import { compileProbeBytes } from '../support/compile.js';
 
 const SOURCE = fileURLToPath(new URL('./probes/seq.bpf.c', import.meta.url));
@@ -74,7 +80,8 @@ class Rig {
   }
 
   async settled(count: number): Promise<void> {
-    for (let i = 0; i < 400 && this.sequence.length < count; i++) await new Promise((done) => setTimeout(done, 25));
+    for (let i = 0; i < 400 && this.sequence.length < count; i++)
+      await new Promise((done) => setTimeout(done, 25));
   }
 
   async close(): Promise<void> {

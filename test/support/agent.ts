@@ -30,9 +30,14 @@ export class AgentProcess {
     const folder = mkdtempSync(join(tmpdir(), 'bee-agent-'));
     const file = join(folder, 'probes.yaml');
     writeFileSync(file, config, { mode: 0o600 });
-    const child = spawn(process.execPath, [MAIN, '--config', file, ...flags], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [MAIN, '--config', file, ...flags], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     const agent = new AgentProcess(child, folder);
-    await agent.until(() => /listening on (http:\S+?)"?\n/.test(agent.stderr) || child.exitCode !== null, 20_000);
+    await agent.until(
+      () => /listening on (http:\S+?)"?\n/.test(agent.stderr) || child.exitCode !== null,
+      20_000,
+    );
     agent.url = /listening on (http:[^\s"]+)/.exec(agent.stderr)?.[1] ?? '';
     await agent.until(async () => child.exitCode !== null || (await agent.ready()), 20_000);
     return agent;
@@ -97,8 +102,11 @@ export class AgentProcess {
 /** A map's u64 slots as bpftool reads them: not the agent's own figures. */
 export function readSlots(map: string): number[] {
   const text = execFileSync('bpftool', ['-j', 'map', 'dump', 'name', map], { encoding: 'utf8' });
-  const entries: { formatted?: { key: number; value: number }; key?: string[]; value?: string[] }[] = JSON.parse(text);
+  const entries: { formatted?: { key: number; value: number }; key?: string[]; value?: string[] }[] =
+    JSON.parse(text);
   return entries.map((entry) =>
-    entry.formatted ? entry.formatted.value : entry.value!.reduceRight((sum, byte) => sum * 256 + Number(byte), 0),
+    entry.formatted
+      ? entry.formatted.value
+      : entry.value!.reduceRight((sum, byte) => sum * 256 + Number(byte), 0),
   );
 }

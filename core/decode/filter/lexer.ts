@@ -62,7 +62,8 @@ export function tokens(text: string): Token[] {
     const number = match(NUMBER);
     if (number) {
       at += number[0].length;
-      if (match(NAME_PART)) throw new DecodeError('filter-syntax', `bad number ${number[0]}${text[at]}`, column);
+      if (match(NAME_PART))
+        throw new DecodeError('filter-syntax', `bad number ${number[0]}${text[at]}`, column);
       list.push({ ...value(number), text: number[0], column });
       continue;
     }

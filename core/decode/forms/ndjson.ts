@@ -114,7 +114,8 @@ class LineWriter {
     } else if (node.kind === 'array') this.array(node, place, isReserved);
     else {
       if (!isReserved) this.reserve(byteLength(this.constant) + textSize(node));
-      if (node.kind === 'string' || node.kind === 'address' || node.kind === 'pointer') this.text(node, place);
+      if (node.kind === 'string' || node.kind === 'address' || node.kind === 'pointer')
+        this.text(node, place);
       else {
         this.flush();
         this.code.push(this.scalar(node, place));

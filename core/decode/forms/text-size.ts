@@ -43,7 +43,10 @@ const NUMBER = 40;
 function longestName(names: EnumNode['names']): number {
   let longest = longestNames.get(names);
   if (longest === undefined) {
-    longest = Object.values(names).reduce((most, name) => Math.max(most, byteLength(JSON.stringify(name))), 0);
+    longest = Object.values(names).reduce(
+      (most, name) => Math.max(most, byteLength(JSON.stringify(name))),
+      0,
+    );
     longestNames.set(names, longest);
   }
   return longest;

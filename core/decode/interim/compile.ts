@@ -1,11 +1,11 @@
+import type { ClockOffsets, DecodeOutput, DecodePlan, RecordSet } from '../plan.js';
+import { DecodeError } from './error.js';
 import { compileFilter, filterFunctions } from './filter/compile.js';
 import { parseFilter } from './filter/parse.js';
-import { DecodeError } from './error.js';
 import { columnBuilders, columnsSource } from './forms/columns.js';
 import { GroupTable, groupSource } from './forms/group.js';
 import { ndjsonSource } from './forms/ndjson.js';
 import { leafAt } from './leaves.js';
-import type { ClockOffsets, DecodeOutput, DecodePlan, RecordSet } from '../plan.js';
 import { Memory, readWide } from './read.js';
 import * as text from './text.js';
 import { secondText, TimeBase } from './time.js';
@@ -55,7 +55,15 @@ function copyText(out: Uint8Array, p: number, bytes: Uint8Array, start: number, 
 }
 
 /** Selects: fills `sel` with the offsets of records that pass, and `idx` with their indices; returns how many. */
-type Select = (m: Memory, offsets: Uint32Array, lengths: Uint32Array, count: number, sel: Uint32Array, idx: Uint32Array, c: readonly Uint8Array[]) => number;
+type Select = (
+  m: Memory,
+  offsets: Uint32Array,
+  lengths: Uint32Array,
+  count: number,
+  sel: Uint32Array,
+  idx: Uint32Array,
+  c: readonly Uint8Array[],
+) => number;
 
 /** Throws {@link DecodeError} for a filter with mistakes, or a plan that names what is not there. */
 export function compilePlan(plan: DecodePlan): Decoder {
@@ -67,8 +75,16 @@ class CompiledDecoder implements Decoder {
   private readonly select: Select;
   private readonly constants: readonly Uint8Array[];
   private readonly time: TimeReader;
-  private readonly writeLines: ((records: Selected, clock: ClockOffsets, time: bigint) => { ndjson: Uint8Array; lineEnds: Uint32Array }) | undefined;
-  private readonly fillColumns: ((records: Selected, clock: ClockOffsets, time: bigint) => NonNullable<DecodeOutput['columns']>) | undefined;
+  private readonly writeLines:
+    | ((
+        records: Selected,
+        clock: ClockOffsets,
+        time: bigint,
+      ) => { ndjson: Uint8Array; lineEnds: Uint32Array })
+    | undefined;
+  private readonly fillColumns:
+    | ((records: Selected, clock: ClockOffsets, time: bigint) => NonNullable<DecodeOutput['columns']>)
+    | undefined;
   private readonly groups: GroupTable | undefined;
   private readonly group: ((records: Selected) => void) | undefined;
   private sel = new Uint32Array(1024);
@@ -77,7 +93,10 @@ class CompiledDecoder implements Decoder {
   private malformed = 0;
 
   constructor(plan: DecodePlan) {
-    const filter = plan.filter === undefined ? undefined : compileFilter(parseFilter(plan.filter), plan.record, plan.source);
+    const filter =
+      plan.filter === undefined
+        ? undefined
+        : compileFilter(parseFilter(plan.filter), plan.record, plan.source);
     this.constants = filter?.constants ?? [];
     this.select = generate<Select>(`function(m,offsets,lengths,count,sel,idx,c){${VIEWS}
       let n=0;
@@ -94,7 +113,9 @@ class CompiledDecoder implements Decoder {
     if (plan.group) {
       const table = new GroupTable(plan);
       this.groups = table;
-      const loop = generate<(m: Memory, sel: Uint32Array, count: number, g: GroupTable) => void>(`function(m,sel,count,g){${VIEWS}
+      const loop = generate<
+        (m: Memory, sel: Uint32Array, count: number, g: GroupTable) => void
+      >(`function(m,sel,count,g){${VIEWS}
         const K=g.key,A=g.accumulators;let h=0,w=0,v=0,n=0,z=0,q=0;
         for(let r=0;r<count;r++){const o=sel[r];${groupSource(plan, table)}}}`);
       this.group = (records) => loop(records.memory, records.offsets, records.count, table);
@@ -103,7 +124,11 @@ class CompiledDecoder implements Decoder {
 
   decode(records: RecordSet, clock: ClockOffsets, time: bigint): DecodeOutput {
     const selected = this.pass(records);
-    const output: DecodeOutput = { events: selected.count, filtered: this.filtered, malformed: this.malformed };
+    const output: DecodeOutput = {
+      events: selected.count,
+      filtered: this.filtered,
+      malformed: this.malformed,
+    };
     if (this.writeLines) {
       const { ndjson, lineEnds } = this.writeLines(selected, clock, time);
       output.ndjson = ndjson;
@@ -146,7 +171,15 @@ class CompiledDecoder implements Decoder {
     }
     const straight = crooked === 0 ? records : straightened(records);
     this.memory.use(straight.memory);
-    const passed = this.select(this.memory, straight.offsets, straight.lengths, count, this.sel, this.idx, this.constants);
+    const passed = this.select(
+      this.memory,
+      straight.offsets,
+      straight.lengths,
+      count,
+      this.sel,
+      this.idx,
+      this.constants,
+    );
     this.malformed = malformed;
     this.filtered = count - malformed - passed;
     return { memory: this.memory, offsets: this.sel, count: passed };
@@ -189,7 +222,10 @@ class TimeReader {
     if (!plan.timestamp) return;
     const { node, offset } = leafAt(plan.record, plan.timestamp.path);
     if (node.kind !== 'int' || node.size !== 8 || node.bits) {
-      throw new DecodeError('BAD_PLAN', `the timestamp "${plan.timestamp.path.join('.')}" is no 64-bit integer`);
+      throw new DecodeError(
+        'BAD_PLAN',
+        `the timestamp "${plan.timestamp.path.join('.')}" is no 64-bit integer`,
+      );
     }
     this.read = generate(`function(m,o,base){${VIEWS}${readWide(node, 'o', offset)}base.convert(lo,hi);}`);
   }
@@ -213,9 +249,9 @@ const encode = (value: string): Uint8Array => Buffer.from(value);
 function lineWriter(plan: DecodePlan, time: TimeReader) {
   const { body, keys, enums, maxLine } = ndjsonSource(plan);
   const tables = enums.map((node) => text.enumTable(node));
-  const write = generate<(m: Memory, o: number, b: Uint8Array, p: number, k: readonly Uint8Array[], e: typeof tables) => number>(
-    `function(m,o,b,p,k,e){${VIEWS}let v=0,t;${body}return p;}`,
-  );
+  const write = generate<
+    (m: Memory, o: number, b: Uint8Array, p: number, k: readonly Uint8Array[], e: typeof tables) => number
+  >(`function(m,o,b,p,k,e){${VIEWS}let v=0,t;${body}return p;}`);
   const labels = Object.keys(plan.labels).length > 0 ? `,"labels":${JSON.stringify(plan.labels)}` : '';
   const rest = `000000000Z","probe":${JSON.stringify(plan.probe)},"map":${JSON.stringify(plan.map)}${labels},"data":`;
   const prefix = '{"timestamp":"';
@@ -255,7 +291,9 @@ function lineWriter(plan: DecodePlan, time: TimeReader) {
 
 function columnFiller(plan: DecodePlan, time: TimeReader) {
   const builders = columnBuilders(plan);
-  const fill = generate<(m: Memory, sel: Uint32Array, count: number, a: unknown[], w: unknown[], x: unknown[]) => void>(
+  const fill = generate<
+    (m: Memory, sel: Uint32Array, count: number, a: unknown[], w: unknown[], x: unknown[]) => void
+  >(
     `function(m,sel,count,a,w,x){${VIEWS}let p=0,b,t;for(let r=0;r<count;r++){const o=sel[r];${columnsSource(builders)}}}`,
   );
   return ({ memory, offsets, count }: Selected, clock: ClockOffsets, drain: bigint) => {

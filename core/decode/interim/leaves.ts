@@ -1,6 +1,6 @@
 import type { Layout, LayoutNode, ScalarNode, StructNode } from '../../bpf/index.js';
-import { DecodeError } from './error.js';
 import type { DecodePlan } from '../plan.js';
+import { DecodeError } from './error.js';
 
 /** One scalar of a record: the names and array indices that lead to it, and where it lies. */
 export interface Leaf {
@@ -35,10 +35,14 @@ export function scalarLeaves(layout: Layout): Leaf[] {
     if (isStruct(node)) {
       for (const member of node.members) walk(member.node, [...path, member.name], offset + member.offset);
     } else if (node.kind === 'array') {
-      for (let i = 0; i < node.length; i++) walk(node.element, [...path, String(i)], offset + i * node.stride);
+      for (let i = 0; i < node.length; i++)
+        walk(node.element, [...path, String(i)], offset + i * node.stride);
     } else {
       if (leaves.length >= MAX_LEAVES) {
-        throw new DecodeError('LAYOUT', `${layout.typeName || 'the type'} has more than ${MAX_LEAVES} values: choose labels by name`);
+        throw new DecodeError(
+          'LAYOUT',
+          `${layout.typeName || 'the type'} has more than ${MAX_LEAVES} values: choose labels by name`,
+        );
       }
       leaves.push({ path, offset, node });
     }
@@ -50,9 +54,16 @@ export function scalarLeaves(layout: Layout): Leaf[] {
 /** Every scalar, arrays kept together. */
 export function columnLeaves(layout: Layout): ColumnLeaf[] {
   const leaves: ColumnLeaf[] = [];
-  const walk = (node: LayoutNode, path: string[], offset: number, dims: number[], strides: number[]): void => {
+  const walk = (
+    node: LayoutNode,
+    path: string[],
+    offset: number,
+    dims: number[],
+    strides: number[],
+  ): void => {
     if (isStruct(node)) {
-      for (const member of node.members) walk(member.node, [...path, member.name], offset + member.offset, dims, strides);
+      for (const member of node.members)
+        walk(member.node, [...path, member.name], offset + member.offset, dims, strides);
     } else if (node.kind === 'array') {
       walk(node.element, [...path, '[]'], offset, [...dims, node.length], [...strides, node.stride]);
     } else leaves.push({ path, offset, node, dims, strides });

@@ -53,9 +53,12 @@ function word(o: string, offset: number, loose: boolean): string {
  */
 export function readNarrow(node: ScalarNode, o: string, offset: number, loose = false): string {
   if (node.kind === 'float') {
-    return node.size === 4 ? `view.getFloat32(${at(o, offset)},true)` : `view.getFloat64(${at(o, offset)},true)`;
+    return node.size === 4
+      ? `view.getFloat32(${at(o, offset)},true)`
+      : `view.getFloat64(${at(o, offset)},true)`;
   }
-  if (node.kind !== 'int' && node.kind !== 'enum' && node.kind !== 'bool') throw new Error(`no number: ${node.kind}`);
+  if (node.kind !== 'int' && node.kind !== 'enum' && node.kind !== 'bool')
+    throw new Error(`no number: ${node.kind}`);
   const signed = node.kind !== 'bool' && node.signed;
   if (node.bits) return readBits(node.bits.shift, node.bits.width, node.size, signed, o, offset);
   switch (node.size) {
@@ -73,10 +76,18 @@ export function readNarrow(node: ScalarNode, o: string, offset: number, loose = 
 }
 
 /** Bits `shift`… of up to 5 bytes, as a number of at most 32 bits. */
-function readBits(shift: number, width: number, size: number, signed: boolean, o: string, offset: number): string {
+function readBits(
+  shift: number,
+  width: number,
+  size: number,
+  signed: boolean,
+  o: string,
+  offset: number,
+): string {
   const bytes = Math.ceil((shift + width) / 8);
   const parts: string[] = [];
-  for (let i = 0; i < Math.min(bytes, 4, size); i++) parts.push(i === 0 ? `u8[${at(o, offset)}]` : `u8[${at(o, offset + i)}]<<${8 * i}`);
+  for (let i = 0; i < Math.min(bytes, 4, size); i++)
+    parts.push(i === 0 ? `u8[${at(o, offset)}]` : `u8[${at(o, offset + i)}]<<${8 * i}`);
   let value = `(${parts.join('|')})>>>${shift}`;
   if (bytes > 4) value = `(${value}|u8[${at(o, offset + 4)}]<<${32 - shift})>>>0`;
   const left = 32 - width;
@@ -94,7 +105,8 @@ export function readWide(node: ScalarNode, o: string, offset: number, loose = fa
   const low = `(${byte(0)}|${byte(1)}<<8|${byte(2)}<<16|${byte(3)}<<24)>>>0`;
   const high = `(${byte(4)}|${byte(5)}<<8|${byte(6)}<<16|${byte(7)}<<24)>>>0`;
   let source = `lo=${low};hi=${high};`;
-  if (shift > 0) source += `lo=((lo>>>${shift})|(hi<<${32 - shift}))>>>0;hi=((hi>>>${shift})|(${byte(8)}<<${32 - shift}))>>>0;`;
+  if (shift > 0)
+    source += `lo=((lo>>>${shift})|(hi<<${32 - shift}))>>>0;hi=((hi>>>${shift})|(${byte(8)}<<${32 - shift}))>>>0;`;
   const left = 64 - width;
   if (left > 0) source += node.signed ? `hi=(hi<<${left}>>${left})>>>0;` : `hi=(hi<<${left}>>>${left})>>>0;`;
   return source;

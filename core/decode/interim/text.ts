@@ -17,13 +17,20 @@ export function readText(bytes: Uint8Array, start: number, size: number): string
 }
 
 /** The inside of a JSON string. Room needed: 6 bytes a byte. */
-export function writeText(out: Uint8Array, p: number, bytes: Uint8Array, start: number, size: number): number {
+export function writeText(
+  out: Uint8Array,
+  p: number,
+  bytes: Uint8Array,
+  start: number,
+  size: number,
+): number {
   const end = start + size;
   let q = p;
   for (let i = start; i < end; i++) {
     const c = bytes[i]!;
     if (c === 0) return q;
-    if (c < 0x20 || c > 0x7e || c === 0x22 || c === 0x5c) return writeEscaped(out, p, readText(bytes, start, size));
+    if (c < 0x20 || c > 0x7e || c === 0x22 || c === 0x5c)
+      return writeEscaped(out, p, readText(bytes, start, size));
     out[q++] = c;
   }
   return q;
@@ -49,7 +56,23 @@ export function writeUnsigned(out: Uint8Array, p: number, value: number): number
   }
   let rest = value;
   const digits =
-    value < 100 ? 2 : value < 1000 ? 3 : value < 1e4 ? 4 : value < 1e5 ? 5 : value < 1e6 ? 6 : value < 1e7 ? 7 : value < 1e8 ? 8 : value < 1e9 ? 9 : 10;
+    value < 100
+      ? 2
+      : value < 1000
+        ? 3
+        : value < 1e4
+          ? 4
+          : value < 1e5
+            ? 5
+            : value < 1e6
+              ? 6
+              : value < 1e7
+                ? 7
+                : value < 1e8
+                  ? 8
+                  : value < 1e9
+                    ? 9
+                    : 10;
   for (let q = p + digits - 1; q >= p; q--) {
     const next = (rest / 10) >>> 0;
     out[q] = 48 + rest - next * 10;
@@ -124,14 +147,19 @@ export function decimal128(bytes: Uint8Array, start: number, signed: boolean): s
 export function address(family: 'ipv4' | 'ipv6' | 'mac', bytes: Uint8Array, start: number): string {
   if (family === 'ipv4') return `${bytes[start]}.${bytes[start + 1]}.${bytes[start + 2]}.${bytes[start + 3]}`;
   if (family === 'mac') {
-    return Array.from(bytes.subarray(start, start + 6), (byte) => byte.toString(16).padStart(2, '0')).join(':');
+    return Array.from(bytes.subarray(start, start + 6), (byte) => byte.toString(16).padStart(2, '0')).join(
+      ':',
+    );
   }
   return ipv6(bytes, start);
 }
 
 /** RFC 5952: lower case, the longest run of two or more zero groups as `::`, IPv4-mapped with dots. */
 function ipv6(bytes: Uint8Array, start: number): string {
-  const groups = Array.from({ length: 8 }, (_, i) => (bytes[start + 2 * i]! << 8) | bytes[start + 2 * i + 1]!);
+  const groups = Array.from(
+    { length: 8 },
+    (_, i) => (bytes[start + 2 * i]! << 8) | bytes[start + 2 * i + 1]!,
+  );
   if (groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff) {
     return `::ffff:${address('ipv4', bytes, start + 12)}`;
   }
@@ -169,11 +197,16 @@ function positiveDuration(ns: bigint): string {
 }
 
 function decimals(value: bigint, unit: bigint): string {
-  const rest = (value % unit).toString().padStart(unit.toString().length - 1, '0').replace(/0+$/, '');
+  const rest = (value % unit)
+    .toString()
+    .padStart(unit.toString().length - 1, '0')
+    .replace(/0+$/, '');
   return rest ? `${value / unit}.${rest}` : `${value / unit}`;
 }
 
 /** An enum's names as JSON, by value; undefined for a value without a name. */
 export function enumTable(node: EnumNode): Map<number, Uint8Array> {
-  return new Map(Object.entries(node.names).map(([value, name]) => [Number(value), Buffer.from(JSON.stringify(name))]));
+  return new Map(
+    Object.entries(node.names).map(([value, name]) => [Number(value), Buffer.from(JSON.stringify(name))]),
+  );
 }

@@ -2,7 +2,14 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import type { Accepts, EventBatchData, Sink, SinkContext, SinkDefinition, WriteResult } from '../../../plugins/sdk/index.js';
+import type {
+  Accepts,
+  EventBatchData,
+  Sink,
+  SinkContext,
+  SinkDefinition,
+  WriteResult,
+} from '../../../plugins/sdk/index.js';
 import { PipelineError } from '../error.js';
 import type { SinkSource } from '../sink-module.js';
 import type { Ask, Description, FromWorker, Opened, PlainResponse, ToWorker } from './messages.js';
@@ -38,7 +45,10 @@ export async function createIsolatedSink(source: SinkSource): Promise<SinkDefini
             | { value: unknown; issues?: undefined }
             | { issues: { message: string; path: string[] }[] };
           if (result.issues) return { issues: result.issues };
-          options.set(result.value, (await scout.ask({ method: 'accepts', options: result.value }, DESCRIBE_MS)) as Accepts);
+          options.set(
+            result.value,
+            (await scout.ask({ method: 'accepts', options: result.value }, DESCRIBE_MS)) as Accepts,
+          );
           return { value: result.value };
         },
       },
@@ -66,15 +76,25 @@ class IsolatedSink implements Sink {
     opened: Opened,
   ) {
     if (opened.writeMetrics) {
-      this.writeMetrics = async (batch, { signal }) => (await this.call({ method: 'writeMetrics', batch }, signal)) as WriteResult;
+      this.writeMetrics = async (batch, { signal }) =>
+        (await this.call({ method: 'writeMetrics', batch }, signal)) as WriteResult;
     }
     if (opened.fetch) this.fetch = (request) => this.answerFetch(request);
   }
 
-  static async open(worker: SinkWorker, source: SinkSource, options: unknown, accepts: Accepts, context: SinkContext): Promise<IsolatedSink> {
+  static async open(
+    worker: SinkWorker,
+    source: SinkSource,
+    options: unknown,
+    accepts: Accepts,
+    context: SinkContext,
+  ): Promise<IsolatedSink> {
     worker.serve(context);
     try {
-      const opened = (await worker.ask({ method: 'open', options, name: context.name }, DESCRIBE_MS)) as Opened;
+      const opened = (await worker.ask(
+        { method: 'open', options, name: context.name },
+        DESCRIBE_MS,
+      )) as Opened;
       return new IsolatedSink(worker, source, options, accepts, context, opened);
     } catch (error) {
       await worker.end();
@@ -83,12 +103,18 @@ class IsolatedSink implements Sink {
   }
 
   async write(batch: { data: EventBatchData }, { signal }: { signal: AbortSignal }): Promise<WriteResult> {
-    return (await this.call({ method: 'write', batch: only(batch.data, this.accepts), accepts: this.accepts }, signal)) as WriteResult;
+    return (await this.call(
+      { method: 'write', batch: only(batch.data, this.accepts), accepts: this.accepts },
+      signal,
+    )) as WriteResult;
   }
 
   private async answerFetch(request: Request): Promise<Response> {
     const plain = { method: request.method, url: request.url, headers: [...request.headers] };
-    const { status, headers, body } = (await this.call({ method: 'fetch', request: plain }, AbortSignal.timeout(10_000))) as PlainResponse;
+    const { status, headers, body } = (await this.call(
+      { method: 'fetch', request: plain },
+      AbortSignal.timeout(10_000),
+    )) as PlainResponse;
     return new Response(body as Uint8Array<ArrayBuffer>, { status, headers: headers as [string, string][] });
   }
 
@@ -138,12 +164,19 @@ class SinkWorker {
   dead = false;
   description!: Description;
   private readonly worker: Worker;
-  private readonly waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
+  private readonly waiting = new Map<
+    number,
+    { resolve: (value: unknown) => void; reject: (error: Error) => void }
+  >();
   private asks = 0;
   private context: SinkContext | undefined;
 
   private constructor() {
-    this.worker = new Worker(workerFile(), { resourceLimits: { maxOldGenerationSizeMb: HEAP_MB }, stdout: true, stderr: false });
+    this.worker = new Worker(workerFile(), {
+      resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
+      stdout: true,
+      stderr: false,
+    });
     this.worker.stdout.resume();
     this.worker.on('message', (message: FromWorker) => this.receive(message));
     this.worker.on('error', (error) => this.fail(`the sink's worker died: ${error.message}`));
@@ -163,7 +196,9 @@ class SinkWorker {
 
   serve(context: SinkContext): void {
     this.context = context;
-    context.signal.addEventListener('abort', () => this.post({ kind: 'abort', reason: 'the agent stops' }), { once: true });
+    context.signal.addEventListener('abort', () => this.post({ kind: 'abort', reason: 'the agent stops' }), {
+      once: true,
+    });
   }
 
   unref(): void {
@@ -199,7 +234,13 @@ class SinkWorker {
         },
       });
       if (ms !== undefined) {
-        timer = setTimeout(() => this.waiting.get(id)?.reject(new PipelineError('TIMEOUT', `${ask.method}: no answer within ${ms} ms`)), ms);
+        timer = setTimeout(
+          () =>
+            this.waiting
+              .get(id)
+              ?.reject(new PipelineError('TIMEOUT', `${ask.method}: no answer within ${ms} ms`)),
+          ms,
+        );
       }
       signal?.addEventListener('abort', onAbort, { once: true });
       this.post({ kind: 'ask', id, ask });
@@ -262,6 +303,7 @@ function workerFile(): string {
   const here = fileURLToPath(import.meta.url);
   if (here.endsWith('.js')) return join(dirname(here), 'worker.js');
   const compiled = join(dirname(here), '..', '..', '..', 'dist', 'core', 'pipeline', 'isolate', 'worker.js');
-  if (!existsSync(compiled)) throw new PipelineError('SINK_WORKER', `${compiled} is missing: run npm run build`);
+  if (!existsSync(compiled))
+    throw new PipelineError('SINK_WORKER', `${compiled} is missing: run npm run build`);
   return compiled;
 }

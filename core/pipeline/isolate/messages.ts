@@ -17,13 +17,24 @@ export type ToWorker =
   | { readonly kind: 'ask'; readonly id: number; readonly ask: Ask }
   /** The signal of the ask `id` is aborted; without an id: the agent stops. */
   | { readonly kind: 'abort'; readonly id?: number; readonly reason: string }
-  | { readonly kind: 'collected'; readonly id: number; readonly batch?: MetricBatch; readonly error?: string };
+  | {
+      readonly kind: 'collected';
+      readonly id: number;
+      readonly batch?: MetricBatch;
+      readonly error?: string;
+    };
 
 export type FromWorker =
   | { readonly kind: 'answer'; readonly id: number; readonly value?: unknown; readonly error?: string }
   | { readonly kind: 'log'; readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly message: string }
   | { readonly kind: 'collect'; readonly id: number }
-  | { readonly kind: 'metric'; readonly type: 'counter' | 'gauge'; readonly name: string; readonly help: string; readonly value: number };
+  | {
+      readonly kind: 'metric';
+      readonly type: 'counter' | 'gauge';
+      readonly name: string;
+      readonly help: string;
+      readonly value: number;
+    };
 
 export interface Description {
   readonly type: string;

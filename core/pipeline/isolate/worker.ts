@@ -1,5 +1,11 @@
 import { parentPort } from 'node:worker_threads';
-import { EventBatch, type MetricBatch, type Sink, type SinkContext, type SinkDefinition } from '../../../plugins/sdk/index.js';
+import {
+  EventBatch,
+  type MetricBatch,
+  type Sink,
+  type SinkContext,
+  type SinkDefinition,
+} from '../../../plugins/sdk/index.js';
 import { loadSinkModule } from '../sink-module.js';
 import type { Ask, Description, FromWorker, Opened, PlainResponse, ToWorker } from './messages.js';
 
@@ -8,14 +14,18 @@ const port = parentPort!;
 const send = (message: FromWorker): void => port.postMessage(message);
 const stopping = new AbortController();
 const running = new Map<number, AbortController>();
-const collecting = new Map<number, { resolve: (batch: MetricBatch) => void; reject: (error: Error) => void }>();
+const collecting = new Map<
+  number,
+  { resolve: (batch: MetricBatch) => void; reject: (error: Error) => void }
+>();
 let collects = 0;
 let definition: SinkDefinition<unknown> | undefined;
 let sink: Sink | undefined;
 
 port.on('message', (message: ToWorker) => {
   if (message.kind === 'ask') void answer(message.id, message.ask);
-  else if (message.kind === 'abort') (message.id === undefined ? stopping : running.get(message.id))?.abort(new Error(message.reason));
+  else if (message.kind === 'abort')
+    (message.id === undefined ? stopping : running.get(message.id))?.abort(new Error(message.reason));
   else {
     const waiting = collecting.get(message.id);
     collecting.delete(message.id);
@@ -58,7 +68,9 @@ async function perform(ask: Ask, signal: AbortSignal): Promise<unknown> {
       };
     }
     case 'accepts':
-      return typeof definition!.accepts === 'function' ? definition!.accepts(ask.options) : definition!.accepts;
+      return typeof definition!.accepts === 'function'
+        ? definition!.accepts(ask.options)
+        : definition!.accepts;
     case 'open':
       sink = await definition!.open(ask.options, context(ask.name));
       return {
@@ -69,7 +81,10 @@ async function perform(ask: Ask, signal: AbortSignal): Promise<unknown> {
       } satisfies Opened;
     case 'write': {
       const { accepts } = ask;
-      return sink!.write!(new EventBatch(ask.batch, { forms: accepts.events || [], numbers: accepts.numbers ?? 'bigint' }), { signal });
+      return sink!.write!(
+        new EventBatch(ask.batch, { forms: accepts.events || [], numbers: accepts.numbers ?? 'bigint' }),
+        { signal },
+      );
     }
     case 'writeMetrics':
       return sink!.writeMetrics!(ask.batch, { signal });
@@ -79,7 +94,9 @@ async function perform(ask: Ask, signal: AbortSignal): Promise<unknown> {
       return sink?.close();
     case 'fetch': {
       const { method, url, headers } = ask.request;
-      const response = await sink!.fetch!(new Request(url, { method, headers: headers as [string, string][] }));
+      const response = await sink!.fetch!(
+        new Request(url, { method, headers: headers as [string, string][] }),
+      );
       return {
         status: response.status,
         headers: [...response.headers],
@@ -90,14 +107,19 @@ async function perform(ask: Ask, signal: AbortSignal): Promise<unknown> {
 }
 
 function context(name: string): SinkContext {
-  const log = (level: 'debug' | 'info' | 'warn' | 'error') => (message: string) => send({ kind: 'log', level, message: String(message) });
+  const log = (level: 'debug' | 'info' | 'warn' | 'error') => (message: string) =>
+    send({ kind: 'log', level, message: String(message) });
   return {
     name,
     signal: stopping.signal,
     log: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
     telemetry: {
-      counter: (metric, help) => ({ add: (value) => send({ kind: 'metric', type: 'counter', name: metric, help, value }) }),
-      gauge: (metric, help) => ({ set: (value) => send({ kind: 'metric', type: 'gauge', name: metric, help, value }) }),
+      counter: (metric, help) => ({
+        add: (value) => send({ kind: 'metric', type: 'counter', name: metric, help, value }),
+      }),
+      gauge: (metric, help) => ({
+        set: (value) => send({ kind: 'metric', type: 'gauge', name: metric, help, value }),
+      }),
     },
     collect: () =>
       new Promise((resolve, reject) => {

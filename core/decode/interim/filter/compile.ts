@@ -1,7 +1,7 @@
 import type { EnumNode, Layout, ScalarNode } from '../../../bpf/index.js';
+import type { DecodePlan } from '../../plan.js';
 import { DecodeError } from '../error.js';
 import { findLeaf, type Leaf, scalarLeaves } from '../leaves.js';
-import type { DecodePlan } from '../../plan.js';
 import { isNarrow, isSigned, readNarrow, readWide } from '../read.js';
 import { stringEnd } from '../text.js';
 import type { FieldName, Filter, Literal, Operator } from './parse.js';
@@ -28,7 +28,11 @@ export function compileFilter(filter: Filter, layout: Layout, source: DecodePlan
       case 'test': {
         const leaf = lookUp(layout, node.field, source);
         if (leaf.node.kind !== 'bool') {
-          throw new DecodeError('FILTER_TYPE', `"${node.field.name}" is no bool: compare it with something, as in ${node.field.name} != 0`, node.field.column);
+          throw new DecodeError(
+            'FILTER_TYPE',
+            `"${node.field.name}" is no bool: compare it with something, as in ${node.field.name} != 0`,
+            node.field.column,
+          );
         }
         return `(${readNarrow(leaf.node, 'o', leaf.offset)}!==0)`;
       }
@@ -43,10 +47,20 @@ function lookUp(layout: Layout, field: FieldName, source: DecodePlan['source']):
   const leaf = findLeaf(layout, field.name, source);
   if (leaf) return leaf;
   const names = scalarLeaves(layout).map((one) => one.path.join('.'));
-  throw new DecodeError('UNKNOWN_FIELD', `there is no field "${field.name}". There is: ${names.slice(0, 20).join(', ')}`, field.column);
+  throw new DecodeError(
+    'UNKNOWN_FIELD',
+    `there is no field "${field.name}". There is: ${names.slice(0, 20).join(', ')}`,
+    field.column,
+  );
 }
 
-function compare(leaf: Leaf, field: FieldName, operator: Operator, literal: Literal, constant: (bytes: Uint8Array) => string): string {
+function compare(
+  leaf: Leaf,
+  field: FieldName,
+  operator: Operator,
+  literal: Literal,
+  constant: (bytes: Uint8Array) => string,
+): string {
   const { node, offset } = leaf;
   const wrong = (wanted: string): never => {
     throw new DecodeError('FILTER_TYPE', `"${field.name}" is compared with ${wanted}`, literal.column);
@@ -55,15 +69,25 @@ function compare(leaf: Leaf, field: FieldName, operator: Operator, literal: Lite
   if (node.kind === 'string') {
     if (typeof literal.value !== 'string') return wrong('"text"');
     if (!isText && operator !== '==' && operator !== '!=') {
-      throw new DecodeError('FILTER_TYPE', `text has no order: "${field.name}" takes ==, !=, startsWith, endsWith and contains`, field.column);
+      throw new DecodeError(
+        'FILTER_TYPE',
+        `text has no order: "${field.name}" takes ==, !=, startsWith, endsWith and contains`,
+        field.column,
+      );
     }
     const call = `${TEXT_FUNCTIONS[operator]}(u8,o+${offset},${node.size},${constant(Buffer.from(literal.value))})`;
     return operator === '!=' ? `!${call}` : call;
   }
-  if (isText) throw new DecodeError('FILTER_TYPE', `"${field.name}" is no text: ${operator} does not apply`, field.column);
+  if (isText)
+    throw new DecodeError(
+      'FILTER_TYPE',
+      `"${field.name}" is no text: ${operator} does not apply`,
+      field.column,
+    );
   if (node.kind === 'address') {
     if (typeof literal.value !== 'string') return wrong('an address in quotes');
-    if (operator !== '==' && operator !== '!=') throw new DecodeError('FILTER_TYPE', 'addresses take == and !=', field.column);
+    if (operator !== '==' && operator !== '!=')
+      throw new DecodeError('FILTER_TYPE', 'addresses take == and !=', field.column);
     const call = `sameAddress(${JSON.stringify(node.family)},u8,o+${offset},${JSON.stringify(literal.value.toLowerCase())})`;
     return operator === '!=' ? `!${call}` : call;
   }
@@ -72,12 +96,17 @@ function compare(leaf: Leaf, field: FieldName, operator: Operator, literal: Lite
     if (value !== 0 && value !== 1 && value !== 0n && value !== 1n) return wrong('true or false');
     return `((${readNarrow(node, 'o', offset)}!==0?1:0)${js(operator)}${Number(value)})`;
   }
-  const value = node.kind === 'enum' && typeof literal.value === 'string' ? enumValue(node, literal) : literal.value;
+  const value =
+    node.kind === 'enum' && typeof literal.value === 'string' ? enumValue(node, literal) : literal.value;
   if (typeof value === 'string') return wrong('a number');
   if (typeof value === 'boolean') return wrong('a number, not with true or false');
   if (isNarrow(node)) return `(${readNarrow(node, 'o', offset)}${js(operator)}(${Number(value)}))`;
   if (node.kind === 'int' && node.size === 16) {
-    throw new DecodeError('FILTER_TYPE', `"${field.name}" has 128 bits: filters compare up to 64`, field.column);
+    throw new DecodeError(
+      'FILTER_TYPE',
+      `"${field.name}" has 128 bits: filters compare up to 64`,
+      field.column,
+    );
   }
   if (typeof value !== 'bigint') return wrong('a whole number');
   return compareWide(node, offset, operator, value);
@@ -104,7 +133,11 @@ function compareWide(node: ScalarNode, offset: number, operator: Operator, value
 function enumValue(node: EnumNode, literal: Literal): bigint {
   const found = Object.entries(node.names).find(([, name]) => name === literal.value);
   if (found) return BigInt(found[0]);
-  throw new DecodeError('FILTER_TYPE', `the enum has no ${JSON.stringify(literal.value)}. It has: ${Object.values(node.names).slice(0, 20).join(', ')}`, literal.column);
+  throw new DecodeError(
+    'FILTER_TYPE',
+    `the enum has no ${JSON.stringify(literal.value)}. It has: ${Object.values(node.names).slice(0, 20).join(', ')}`,
+    literal.column,
+  );
 }
 
 function js(operator: Operator): string {

@@ -5,7 +5,12 @@ export type Filter =
   | { readonly kind: 'and' | 'or'; readonly left: Filter; readonly right: Filter }
   | { readonly kind: 'not'; readonly operand: Filter }
   | { readonly kind: 'test'; readonly field: FieldName }
-  | { readonly kind: 'compare'; readonly field: FieldName; readonly operator: Operator; readonly literal: Literal };
+  | {
+      readonly kind: 'compare';
+      readonly field: FieldName;
+      readonly operator: Operator;
+      readonly literal: Literal;
+    };
 
 export interface FieldName {
   readonly name: string;
@@ -44,7 +49,8 @@ interface Token {
 
 /** Throws {@link DecodeError} `FILTER_SYNTAX` with a column. Fields are not looked up here. */
 export function parseFilter(text: string): Filter {
-  if (text.length > MAX_LENGTH) throw new DecodeError('FILTER_SYNTAX', `the filter is longer than ${MAX_LENGTH} characters`, MAX_LENGTH);
+  if (text.length > MAX_LENGTH)
+    throw new DecodeError('FILTER_SYNTAX', `the filter is longer than ${MAX_LENGTH} characters`, MAX_LENGTH);
   const tokens = tokenize(text);
   let next = 0;
   let depth = 0;
@@ -52,7 +58,11 @@ export function parseFilter(text: string): Filter {
   const take = (): Token => tokens[next++]!;
   const unexpected = (wanted: string): never => {
     const token = peek();
-    throw new DecodeError('FILTER_SYNTAX', `expected ${wanted}, found ${token.kind === 'end' ? 'the end of the filter' : JSON.stringify(token.text)}`, token.column);
+    throw new DecodeError(
+      'FILTER_SYNTAX',
+      `expected ${wanted}, found ${token.kind === 'end' ? 'the end of the filter' : JSON.stringify(token.text)}`,
+      token.column,
+    );
   };
 
   const or = (): Filter => {
@@ -72,7 +82,8 @@ export function parseFilter(text: string): Filter {
     return left;
   };
   const unary = (): Filter => {
-    if (++depth > MAX_DEPTH) throw new DecodeError('FILTER_SYNTAX', `the filter is nested deeper than ${MAX_DEPTH}`, peek().column);
+    if (++depth > MAX_DEPTH)
+      throw new DecodeError('FILTER_SYNTAX', `the filter is nested deeper than ${MAX_DEPTH}`, peek().column);
     try {
       const token = peek();
       if (token.kind === 'symbol' && token.text === '!') {
@@ -109,7 +120,11 @@ export function parseFilter(text: string): Filter {
       return { value: token.text === 'true', column: token.column };
     }
     if (token.kind === 'name') {
-      throw new DecodeError('FILTER_SYNTAX', `expected a number, "text", true or false, found ${token.text}: text needs quotes`, token.column);
+      throw new DecodeError(
+        'FILTER_SYNTAX',
+        `expected a number, "text", true or false, found ${token.text}: text needs quotes`,
+        token.column,
+      );
     }
     return unexpected('a number, "text", true or false');
   };
@@ -126,7 +141,12 @@ function tokenize(text: string): Token[] {
     TOKEN.lastIndex = position;
     const match = TOKEN.exec(text);
     const blank = position + /^\s*/.exec(text.slice(position))![0].length;
-    if (!match) throw new DecodeError('FILTER_SYNTAX', `cannot read ${JSON.stringify(text.slice(blank, blank + 12))}`, blank + 1);
+    if (!match)
+      throw new DecodeError(
+        'FILTER_SYNTAX',
+        `cannot read ${JSON.stringify(text.slice(blank, blank + 12))}`,
+        blank + 1,
+      );
     const [, symbol, string, digits, name] = match;
     const kind = symbol ? 'symbol' : string ? 'string' : digits ? 'number' : 'name';
     tokens.push({ kind, text: (symbol ?? string ?? digits ?? name)!, column: blank + 1 });

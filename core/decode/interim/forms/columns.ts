@@ -1,7 +1,7 @@
-import type { ScalarNode } from '../../../bpf/index.js';
 import type { Column } from '../../../../plugins/sdk/index.js';
-import { columnLeaves, type ColumnLeaf } from '../leaves.js';
+import type { ScalarNode } from '../../../bpf/index.js';
 import type { DecodePlan } from '../../plan.js';
+import { type ColumnLeaf, columnLeaves } from '../leaves.js';
 import { isNarrow, isSigned, readNarrow, readWide } from '../read.js';
 
 type Values = Extract<Column, { kind: 'number' }>['values'];
@@ -85,7 +85,11 @@ export function columnBuilders(plan: DecodePlan): ColumnBuilder[] {
           ...base,
           offsets: ends,
           bytes: bytes.subarray(0, p),
-          ...(node.kind === 'address' ? { format: 'address' as const } : node.kind === 'int' ? { format: 'int' as const } : {}),
+          ...(node.kind === 'address'
+            ? { format: 'address' as const }
+            : node.kind === 'int'
+              ? { format: 'int' as const }
+              : {}),
         };
       },
     };
@@ -99,11 +103,14 @@ function formatOf(node: ScalarNode): Extract<Column, { kind: 'number' }>['format
 }
 
 function arrayOf(node: ScalarNode): ((length: number) => Values) | undefined {
-  if (node.kind === 'string' || node.kind === 'address' || (node.kind === 'int' && node.size === 16)) return undefined;
-  if (node.kind === 'float') return (length) => (node.size === 4 ? new Float32Array(length) : new Float64Array(length));
+  if (node.kind === 'string' || node.kind === 'address' || (node.kind === 'int' && node.size === 16))
+    return undefined;
+  if (node.kind === 'float')
+    return (length) => (node.size === 4 ? new Float32Array(length) : new Float64Array(length));
   if (node.kind === 'bool') return (length) => new Uint8Array(length);
   const signed = isSigned(node);
-  if (node.kind === 'pointer' || !isNarrow(node)) return (length) => (signed ? new BigInt64Array(length) : new BigUint64Array(length));
+  if (node.kind === 'pointer' || !isNarrow(node))
+    return (length) => (signed ? new BigInt64Array(length) : new BigUint64Array(length));
   const size = node.bits ? 4 : node.size;
   if (size === 1) return (length) => (signed ? new Int8Array(length) : new Uint8Array(length));
   if (size === 2) return (length) => (signed ? new Int16Array(length) : new Uint16Array(length));
@@ -128,12 +135,22 @@ export function columnsSource(builders: readonly ColumnBuilder[]): string {
     .join('\n');
 }
 
-function store(node: ScalarNode, column: number, o: string, offset: number, index: string, loose: boolean): string {
+function store(
+  node: ScalarNode,
+  column: number,
+  o: string,
+  offset: number,
+  index: string,
+  loose: boolean,
+): string {
   const here = `${o}+${offset}`;
-  const text = (room: number, write: string): string => `t=x[${column}];b=t.room(${room});p=t.p;${write}t.end(p);`;
+  const text = (room: number, write: string): string =>
+    `t=x[${column}];b=t.room(${room});p=t.p;${write}t.end(p);`;
   if (node.kind === 'string') return text(3 * node.size, `p=copyText(b,p,u8,${here},${node.size});`);
-  if (node.kind === 'address') return text(48, `p=writeAscii(b,p,address(${JSON.stringify(node.family)},u8,${here}));`);
-  if (node.kind === 'int' && node.size === 16 && !node.bits) return text(40, `p=writeAscii(b,p,decimal128(u8,${here},${node.signed}));`);
+  if (node.kind === 'address')
+    return text(48, `p=writeAscii(b,p,address(${JSON.stringify(node.family)},u8,${here}));`);
+  if (node.kind === 'int' && node.size === 16 && !node.bits)
+    return text(40, `p=writeAscii(b,p,decimal128(u8,${here},${node.signed}));`);
   if (node.kind === 'bool') return `a[${column}][${index}]=${readNarrow(node, o, offset, loose)}!==0?1:0;`;
   if (isNarrow(node)) return `a[${column}][${index}]=${readNarrow(node, o, offset, loose)};`;
   return `${readWide(node, o, offset, loose)}w[${column}][2*(${index})]=lo;w[${column}][2*(${index})+1]=hi;`;

@@ -1,8 +1,8 @@
 import type { ScalarNode } from '../../../bpf/index.js';
-import { leafAt, type Leaf } from '../leaves.js';
 import type { DecodePlan, GroupOutput, GroupPlan, NumberValues } from '../../plan.js';
+import { type Leaf, leafAt } from '../leaves.js';
 import { isNarrow, isSigned, type Memory, readNarrow, readWide } from '../read.js';
-import { address, decimal128, decimal64, hex64, humanDuration, readText } from '../text.js';
+import { address, decimal64, decimal128, hex64, humanDuration, readText } from '../text.js';
 
 /** The numbers of one value per group: 64-bit ones in two halves, so that sums stay exact. */
 interface Accumulator {
@@ -124,7 +124,8 @@ export class GroupTable {
     }
     if (this.stamp[group] !== this.drain) {
       this.stamp[group] = this.drain;
-      if (this.touchedCount === this.touched.length) this.touched = grown(this.touched, this.touchedCount * 2);
+      if (this.touchedCount === this.touched.length)
+        this.touched = grown(this.touched, this.touchedCount * 2);
       this.touched[this.touchedCount++] = group;
       for (const accumulator of this.accumulators) {
         accumulator.lo[group] = 0;
@@ -176,7 +177,8 @@ export class GroupTable {
     this.keys.set(old.subarray(0, this.keyCount * this.words));
     for (let index = 0; index < this.keyCount; index++) {
       let hash = 0;
-      for (let i = 0; i < this.words; i++) hash = Math.imul(hash ^ this.keys[index * this.words + i]!, 0x9e3779b1) ^ (hash >>> 13);
+      for (let i = 0; i < this.words; i++)
+        hash = Math.imul(hash ^ this.keys[index * this.words + i]!, 0x9e3779b1) ^ (hash >>> 13);
       this.place(hash, index);
     }
   }
@@ -185,7 +187,8 @@ export class GroupTable {
     this.slots = new Int32Array(slots).fill(-1);
     this.mask = slots - 1;
     this.keys = new Uint32Array((slots / 2 + 1) * this.words);
-    this.groupOfKey = slots / 2 + 1 > this.groupOfKey.length ? grown(this.groupOfKey, slots / 2 + 1) : this.groupOfKey;
+    this.groupOfKey =
+      slots / 2 + 1 > this.groupOfKey.length ? grown(this.groupOfKey, slots / 2 + 1) : this.groupOfKey;
   }
 
   private growGroups(count: number): void {
@@ -243,9 +246,15 @@ export class GroupTable {
     let buckets: Float64Array | undefined;
     if (this.plan.bounds) {
       buckets = new Float64Array(ids.length * width);
-      for (let i = 0; i < ids.length; i++) buckets.set(this.buckets.subarray(ids[i]! * width, (ids[i]! + 1) * width), i * width);
+      for (let i = 0; i < ids.length; i++)
+        buckets.set(this.buckets.subarray(ids[i]! * width, (ids[i]! + 1) * width), i * width);
     }
-    return { ...common, ids, values: this.accumulators.map((one) => gather(one, ids)), ...(buckets ? { buckets } : {}) };
+    return {
+      ...common,
+      ids,
+      values: this.accumulators.map((one) => gather(one, ids)),
+      ...(buckets ? { buckets } : {}),
+    };
   }
 }
 
@@ -282,7 +291,8 @@ function grownFloats(array: Float64Array, size: number): Float64Array<ArrayBuffe
 }
 
 function keyWords(node: ScalarNode): number {
-  if (node.kind === 'string' || node.kind === 'address' || (node.kind === 'int' && node.size === 16)) return Math.ceil(node.size / 4);
+  if (node.kind === 'string' || node.kind === 'address' || (node.kind === 'int' && node.size === 16))
+    return Math.ceil(node.size / 4);
   if (node.kind === 'float') return node.size / 4;
   return isNarrow(node) ? 1 : 2;
 }
@@ -311,7 +321,8 @@ export function groupSource(plan: DecodePlan, table: GroupTable): string {
   table.accumulators.forEach(({ leaf, wide, signed }, i) => {
     const assign = kind === 'gauge' && plan.source === 'ring' ? '=' : '+=';
     if (!leaf) source += `A[${i}].lo[q]+=1;`;
-    else if (wide) source += `${readWide(leaf.node, 'o', leaf.offset)}A[${i}].lo[q]${assign}lo;A[${i}].hi[q]${assign}${signed ? '(hi|0)' : 'hi'};`;
+    else if (wide)
+      source += `${readWide(leaf.node, 'o', leaf.offset)}A[${i}].lo[q]${assign}lo;A[${i}].hi[q]${assign}${signed ? '(hi|0)' : 'hi'};`;
     else source += `A[${i}].lo[q]${assign}${numberValue(leaf)};`;
   });
   return source;

@@ -1,6 +1,6 @@
 import type { LayoutNode, ScalarNode } from '../../../bpf/index.js';
-import { isStruct } from '../leaves.js';
 import type { DecodePlan } from '../../plan.js';
+import { isStruct } from '../leaves.js';
 import { isNarrow, isSigned, readNarrow, readWide } from '../read.js';
 
 /**
@@ -22,11 +22,19 @@ export function ndjsonSource(plan: DecodePlan): NdjsonSource {
 
   const literal = (text: string): string => {
     const bytes = Buffer.from(text);
-    if (bytes.length <= 12) return `${[...bytes].map((byte, i) => `b[p+${i}]=${byte};`).join('')}p+=${bytes.length};`;
+    if (bytes.length <= 12)
+      return `${[...bytes].map((byte, i) => `b[p+${i}]=${byte};`).join('')}p+=${bytes.length};`;
     return `b.set(k[${keys.push(bytes) - 1}],p);p+=${bytes.length};`;
   };
   /** `times`: how often this is written, for the bound. */
-  const emit = (node: LayoutNode, o: string, offset: number, loose: boolean, times: number, prefix: string): string => {
+  const emit = (
+    node: LayoutNode,
+    o: string,
+    offset: number,
+    loose: boolean,
+    times: number,
+    prefix: string,
+  ): string => {
     const lead = (text: string): string => {
       maxLine += Buffer.byteLength(text) * times;
       return literal(text);
@@ -34,7 +42,14 @@ export function ndjsonSource(plan: DecodePlan): NdjsonSource {
     if (isStruct(node)) {
       if (node.members.length === 0) return lead(`${prefix}{}`);
       const parts = node.members.map((member, i) =>
-        emit(member.node, o, offset + member.offset, loose, times, `${i === 0 ? `${prefix}{` : ','}${JSON.stringify(member.name)}:`),
+        emit(
+          member.node,
+          o,
+          offset + member.offset,
+          loose,
+          times,
+          `${i === 0 ? `${prefix}{` : ','}${JSON.stringify(member.name)}:`,
+        ),
       );
       return parts.join('') + lead('}');
     }
@@ -76,7 +91,9 @@ export function ndjsonSource(plan: DecodePlan): NdjsonSource {
         return `p=writeFloat(b,p,${readNarrow(node, o, offset, loose)});`;
       case 'enum': {
         const index = enums.push(node) - 1;
-        bound(Math.max(21, ...Object.values(node.names).map((name) => Buffer.byteLength(JSON.stringify(name)))));
+        bound(
+          Math.max(21, ...Object.values(node.names).map((name) => Buffer.byteLength(JSON.stringify(name)))),
+        );
         if (isNarrow(node)) {
           const write = isSigned(node) ? 'writeSigned' : 'writeUnsigned';
           return `v=${readNarrow(node, o, offset, loose)};t=e[${index}].get(v);if(t!==undefined){b.set(t,p);p+=t.length;}else p=${write}(b,p,v);`;
@@ -90,7 +107,8 @@ export function ndjsonSource(plan: DecodePlan): NdjsonSource {
           return `p=writeAscii(b,p,decimal128(u8,${here},${node.signed}));`;
         }
         bound(21);
-        if (isNarrow(node)) return `p=${node.signed ? 'writeSigned' : 'writeUnsigned'}(b,p,${readNarrow(node, o, offset, loose)});`;
+        if (isNarrow(node))
+          return `p=${node.signed ? 'writeSigned' : 'writeUnsigned'}(b,p,${readNarrow(node, o, offset, loose)});`;
         return `${readWide(node, o, offset, loose)}p=${node.signed ? 'writeSigned64' : 'writeUnsigned64'}(b,p,lo,hi);`;
     }
   };
