@@ -1,7 +1,7 @@
-export { compilePlan, type Decoder } from './interim/compile.js';
-export { DecodeError, type DecodeErrorCode } from './interim/error.js';
-export { type Filter, parseFilter } from './interim/filter/parse.js';
-export { entryLayout, findLeaf, firstTimestamp, type Leaf, scalarLeaves } from './interim/leaves.js';
+export { compilePlan, type Decoder } from './compile.js';
+export { DecodeError, type DecodeErrorCode } from './error.js';
+export { type Filter, parseFilter } from './filter/parse.js';
+export { entryLayout, findLeaf, firstTimestamp, type Leaf, scalarLeaves } from './leaves.js';
 export { MapSource, type MapSourceOptions } from './map-source.js';
 export type * from './plan.js';
 export { DecodePool } from './pool.js';

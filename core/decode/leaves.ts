@@ -1,8 +1,8 @@
 import type { Layout, LayoutNode, ScalarNode, StructNode } from '../bpf/index.js';
-import { parsePath } from './path.js';
 import type { DecodePlan } from './plan.js';
+import { DecodeError } from './error.js';
 
-/** One scalar of a record: array elements are leaves of their own, named by their index. */
+/** One scalar of a record: the names and array indices that lead to it, and where it lies. */
 export interface Leaf {
   readonly path: readonly string[];
   /** Bytes from the start of the record. */
@@ -10,48 +10,60 @@ export interface Leaf {
   readonly node: ScalarNode;
 }
 
-/** A scalar field, however often arrays repeat it; `'[]'` in the path stands for an array's elements. */
-export interface ColumnLeaf extends Leaf {
-  /** Lengths and strides of the arrays on the path, outermost first. */
+/** A scalar, or all scalars at one place of the elements of arrays. */
+export interface ColumnLeaf {
+  /** `'[]'` stands for "each element". */
+  readonly path: readonly string[];
+  /** Of the first element. */
+  readonly offset: number;
+  readonly node: ScalarNode;
+  /** Lengths of the arrays on the way, outermost first, and bytes from one element to the next. */
   readonly dims: readonly number[];
   readonly strides: readonly number[];
 }
 
-/** More leaves than any use of them allows, so that a list that was cut short is never taken for whole. */
-const LEAF_LIMIT = 1024;
+const MAX_LEAVES = 4096;
 
-/** The record's scalars in order, arrays element by element; at most `limit` of them. */
-export function scalarLeaves(layout: Layout, limit = LEAF_LIMIT): Leaf[] {
+export function isStruct(node: LayoutNode): node is StructNode {
+  return node.kind === 'struct' || node.kind === 'union';
+}
+
+/** Every scalar, array elements one by one, in order of definition. */
+export function scalarLeaves(layout: Layout): Leaf[] {
   const leaves: Leaf[] = [];
   const walk = (node: LayoutNode, path: readonly string[], offset: number): void => {
-    if (leaves.length >= limit) return;
     if (isStruct(node)) {
       for (const member of node.members) walk(member.node, [...path, member.name], offset + member.offset);
     } else if (node.kind === 'array') {
-      for (let i = 0; i < node.length && leaves.length < limit; i++) {
-        const before = leaves.length;
+      for (let i = 0; i < node.length; i++)
         walk(node.element, [...path, String(i)], offset + i * node.stride);
-        if (leaves.length === before) break;
+    } else {
+      if (leaves.length >= MAX_LEAVES) {
+        throw new DecodeError(
+          'LAYOUT',
+          `${layout.typeName || 'the type'} has more than ${MAX_LEAVES} values: choose labels by name`,
+        );
       }
-    } else leaves.push({ path, offset, node });
+      leaves.push({ path, offset, node });
+    }
   };
   walk(layout.root, [], 0);
   return leaves;
 }
 
-/** The record's scalar fields in order, arrays in one piece. */
+/** Every scalar, arrays kept together. */
 export function columnLeaves(layout: Layout): ColumnLeaf[] {
   const leaves: ColumnLeaf[] = [];
   const walk = (
     node: LayoutNode,
-    path: readonly string[],
+    path: string[],
     offset: number,
-    dims: readonly number[],
-    strides: readonly number[],
+    dims: number[],
+    strides: number[],
   ): void => {
     if (isStruct(node)) {
-      for (const { name, node: inner, offset: at } of node.members)
-        walk(inner, [...path, name], offset + at, dims, strides);
+      for (const member of node.members)
+        walk(member.node, [...path, member.name], offset + member.offset, dims, strides);
     } else if (node.kind === 'array') {
       walk(node.element, [...path, '[]'], offset, [...dims, node.length], [...strides, node.stride]);
     } else leaves.push({ path, offset, node, dims, strides });
@@ -60,67 +72,67 @@ export function columnLeaves(layout: Layout): ColumnLeaf[] {
   return leaves;
 }
 
-/** What lies at `path` (member names and array indices, from the root); undefined when there is nothing. */
-export function nodeAt(
-  layout: Layout,
-  path: readonly string[],
-): { node: LayoutNode; offset: number } | undefined {
-  let node = layout.root;
+/**
+ * The scalar that `name` means: `a.b`, `a[0].b` or `a.0.b`. Bare names of an entry are looked up in its key,
+ * then in its value.
+ */
+export function findLeaf(layout: Layout, name: string, source: DecodePlan['source']): Leaf | undefined {
+  const path = name.replace(/\[(\d+)\]/g, '.$1').split('.');
+  const found = follow(layout.root, path);
+  if (found || source === 'ring') return found;
+  return follow(layout.root, ['key', ...path]) ?? follow(layout.root, ['value', ...path]);
+}
+
+/** The scalar at exactly this path. */
+export function leafAt(layout: Layout, path: readonly string[]): Leaf {
+  const leaf = follow(layout.root, path);
+  if (!leaf) throw new DecodeError('UNKNOWN_FIELD', `there is no field "${path.join('.')}"`);
+  return leaf;
+}
+
+function follow(root: LayoutNode, path: readonly string[]): Leaf | undefined {
+  let node = root;
   let offset = 0;
   for (const name of path) {
     if (isStruct(node)) {
-      const member = node.members.find((candidate) => candidate.name === name);
+      const member = node.members.find((one) => one.name === name);
       if (!member) return undefined;
       offset += member.offset;
       node = member.node;
-    } else if (node.kind === 'array' && /^\d+$/.test(name) && Number(name) < node.length) {
-      offset += Number(name) * node.stride;
+    } else if (node.kind === 'array') {
+      const index = /^\d+$/.test(name) ? Number(name) : Number.NaN;
+      if (!(index < node.length)) return undefined;
+      offset += index * node.stride;
       node = node.element;
     } else return undefined;
   }
-  return { node, offset };
+  return isStruct(node) || node.kind === 'array' ? undefined : { path, offset, node };
 }
 
-/** The scalar at an exact path. */
-export function leafAt(layout: Layout, path: readonly string[]): Leaf | undefined {
-  const found = nodeAt(layout, path);
-  return found && isScalar(found.node)
-    ? { path: [...path], offset: found.offset, node: found.node }
-    : undefined;
-}
-
-/**
- * The scalar that a user means by `a.b[0].c` (or `a.b.0.c`). In an entry a bare name is looked up in the key, then
- * in the value; `key.x` and `value.x` say which.
- */
-export function findLeaf(layout: Layout, text: string, source: DecodePlan['source']): Leaf | undefined {
-  const path = parsePath(text);
-  return path && findPath(layout, path, source);
-}
-
-export function findPath(
-  layout: Layout,
-  path: readonly string[],
-  source: DecodePlan['source'],
-): Leaf | undefined {
-  const exact = leafAt(layout, path);
-  if (exact || source === 'ring') return exact;
-  return leafAt(layout, ['key', ...path]) ?? leafAt(layout, ['value', ...path]);
-}
-
-/** The record's own time by default: its first field of type `ktime` or `boottime`. */
+/** The record's own time: its first field of type `ktime` or `boottime`. */
 export function firstTimestamp(layout: Layout): DecodePlan['timestamp'] {
-  for (const { path, node } of scalarLeaves(layout)) {
-    if (node.kind === 'int' && (node.format === 'ktime' || node.format === 'boottime'))
-      return { path, clock: node.format };
+  for (const leaf of columnLeaves(layout)) {
+    if (leaf.dims.length > 0 || leaf.node.kind !== 'int') continue;
+    const { format } = leaf.node;
+    if (format === 'ktime' || format === 'boottime') return { path: leaf.path, clock: format };
   }
   return undefined;
 }
 
-export function isStruct(node: LayoutNode): node is StructNode {
-  return node.kind === 'struct' || node.kind === 'union';
-}
-
-export function isScalar(node: LayoutNode): node is ScalarNode {
-  return !isStruct(node) && node.kind !== 'array';
+/** A map's entry as one record: its key at 0, its value at the next multiple of 8. */
+export function entryLayout(key: Layout, value: Layout): Layout {
+  const at = (key.size + 7) & ~7;
+  const size = at + ((value.size + 7) & ~7);
+  return {
+    typeName: '',
+    size,
+    root: {
+      kind: 'struct',
+      size,
+      members: [
+        { name: 'key', offset: 0, node: key.root },
+        { name: 'value', offset: at, node: value.root },
+      ],
+    },
+  };
 }

@@ -1,4 +1,4 @@
-import type { Decoder } from './interim/compile.js';
+import type { Decoder } from './compile.js';
 import type { ClockOffsets, RecordSet } from './plan.js';
 
 /** Bytes that one map's tail may hold, whatever the size of its records. */

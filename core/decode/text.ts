@@ -1,168 +1,212 @@
-/**
- * `char[]` as UTF-8: cut at NUL, and what is no UTF-8 replaced by U+FFFD exactly as the WHATWG decoder does
- * (`new TextDecoder('utf-8', { ignoreBOM: true })`; a byte order mark stays).
- */
+import type { EnumNode } from '../bpf/index.js';
 
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-
-/** 1: not to be copied as it is into JSON (NUL, controls, quote, backslash, not ASCII). */
-const SPECIAL = Uint8Array.from({ length: 256 }, (_, c) =>
-  c < 0x20 || c === QUOTE || c === BACKSLASH || c >= 0x80 ? 1 : 0,
-);
-
-/** Most bytes that one byte of text becomes in JSON (`\u001f`); plain, a bad byte becomes 3. */
-export const JSON_EXPANSION = 6;
-export const PLAIN_EXPANSION = 3;
-
-/**
- * The text at `start` (at most `size` bytes) as a JSON string, written at `at` of `out`; returns its end. Needs
- * `size` × {@link JSON_EXPANSION} + 2 bytes and slack. `words` is the memory of `bytes` in 32-bit words.
- */
-export function writeJsonText(
-  out: DataView,
-  at: number,
-  bytes: Uint8Array,
-  words: Uint32Array,
-  start: number,
-  size: number,
-): number {
-  const end = start + size;
-  let p = at;
-  let i = start;
-  out.setUint8(p++, QUOTE);
-  if ((i & 3) === 0) {
-    for (const last = end - 3; i < last; i += 4, p += 4) {
-      const word = words[i >>> 2]!;
-      // The lowest flagged byte is the first special one; flags above it may be false (borrows).
-      const flags =
-        (((word - 0x20202020) & ~word) |
-          word |
-          ((word ^ 0x22222222) - 0x01010101) |
-          ((word ^ 0x5c5c5c5c) - 0x01010101)) &
-        0x80808080;
-      out.setUint32(p, word, true);
-      if (flags !== 0) {
-        const plain = (31 - Math.clz32(flags & -flags)) >>> 3;
-        p += plain;
-        i += plain;
-        break;
-      }
-    }
-  }
-  for (; i < end; i++) {
-    const byte = bytes[i]!;
-    if (SPECIAL[byte] !== 0) {
-      if (byte !== 0) p = writeDecoded(out, p, bytes, i, end, true);
-      break;
-    }
-    out.setUint8(p++, byte);
-  }
-  out.setUint8(p, QUOTE);
-  return p + 1;
-}
-
-/** The same text without quotes and escapes. Needs `size` × {@link PLAIN_EXPANSION} bytes and slack. */
-export function writePlainText(
-  out: DataView,
-  at: number,
-  bytes: Uint8Array,
-  start: number,
-  size: number,
-): number {
-  const end = start + size;
-  let p = at;
-  for (let i = start; i < end; i++) {
-    const byte = bytes[i]!;
-    if (byte === 0) break;
-    if (byte >= 0x80) return writeDecoded(out, p, bytes, i, end, false);
-    out.setUint8(p++, byte);
-  }
-  return p;
-}
+/** Writers of bytes: each takes a buffer and a position and returns the position after what it wrote. */
 
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
-/** The same text as a string. */
-export function readText(bytes: Uint8Array, start: number, size: number): string {
-  let end = start;
-  while (end < start + size && bytes[end] !== 0) end++;
-  // A copy: the memory may be shared or mapped, which not every decoder takes.
-  return decoder.decode(bytes.slice(start, end));
+/** End of a C string: its NUL, or its field's end. */
+export function stringEnd(bytes: Uint8Array, start: number, end: number): number {
+  for (let i = start; i < end; i++) if (bytes[i] === 0) return i;
+  return end;
 }
 
-/** From a character's first byte to NUL or `end`, decoding as https://encoding.spec.whatwg.org/#utf-8-decoder says. */
-function writeDecoded(
-  out: DataView,
-  at: number,
+/** A `char[]` up to its NUL, invalid UTF-8 replaced by U+FFFD. */
+export function readText(bytes: Uint8Array, start: number, size: number): string {
+  const end = stringEnd(bytes, start, start + size);
+  return decoder.decode(bytes.subarray(start, end));
+}
+
+/** The inside of a JSON string. Room needed: 6 bytes a byte. */
+export function writeText(
+  out: Uint8Array,
+  p: number,
   bytes: Uint8Array,
   start: number,
-  end: number,
-  escape: boolean,
+  size: number,
 ): number {
-  let p = at;
-  let i = start;
-  while (i < end) {
-    const byte = bytes[i]!;
-    if (byte === 0) break;
-    if (byte < 0x80) {
-      p = escape && SPECIAL[byte] !== 0 ? writeEscape(out, p, byte) : writeByte(out, p, byte);
-      i++;
-      continue;
+  const end = start + size;
+  let q = p;
+  for (let i = start; i < end; i++) {
+    const c = bytes[i]!;
+    if (c === 0) return q;
+    if (c < 0x20 || c > 0x7e || c === 0x22 || c === 0x5c)
+      return writeEscaped(out, p, readText(bytes, start, size));
+    out[q++] = c;
+  }
+  return q;
+}
+
+/** Text as the inside of a JSON string. */
+function writeEscaped(out: Uint8Array, p: number, text: string): number {
+  const json = Buffer.from(JSON.stringify(text));
+  out.set(json.subarray(1, -1), p);
+  return p + json.length - 2;
+}
+
+export function writeAscii(out: Uint8Array, p: number, text: string): number {
+  for (let i = 0; i < text.length; i++) out[p + i] = text.charCodeAt(i);
+  return p + text.length;
+}
+
+/** Unsigned, up to 2^32-1. */
+export function writeUnsigned(out: Uint8Array, p: number, value: number): number {
+  if (value < 10) {
+    out[p] = 48 + value;
+    return p + 1;
+  }
+  let rest = value;
+  const digits =
+    value < 100
+      ? 2
+      : value < 1000
+        ? 3
+        : value < 1e4
+          ? 4
+          : value < 1e5
+            ? 5
+            : value < 1e6
+              ? 6
+              : value < 1e7
+                ? 7
+                : value < 1e8
+                  ? 8
+                  : value < 1e9
+                    ? 9
+                    : 10;
+  for (let q = p + digits - 1; q >= p; q--) {
+    const next = (rest / 10) >>> 0;
+    out[q] = 48 + rest - next * 10;
+    rest = next;
+  }
+  return p + digits;
+}
+
+export function writeSigned(out: Uint8Array, p: number, value: number): number {
+  if (value >= 0) return writeUnsigned(out, p, value);
+  out[p] = 45;
+  return writeUnsigned(out, p + 1, -value);
+}
+
+/** Nine digits, with leading zeros. */
+export function writeNine(out: Uint8Array, p: number, value: number): number {
+  let rest = value;
+  for (let q = p + 8; q >= p; q--) {
+    const next = (rest / 10) >>> 0;
+    out[q] = 48 + rest - next * 10;
+    rest = next;
+  }
+  return p + 9;
+}
+
+/** Unsigned 64 bits, exact. */
+export function writeUnsigned64(out: Uint8Array, p: number, lo: number, hi: number): number {
+  if (hi === 0) return writeUnsigned(out, p, lo);
+  if (hi < 0x200000) {
+    const value = hi * 4294967296 + lo;
+    let top = Math.floor(value / 1e9);
+    let rest = value - top * 1e9;
+    // The quotient may have been rounded up to the next integer.
+    if (rest < 0) {
+      top--;
+      rest += 1e9;
     }
-    const length = sequenceLength(bytes, i, end);
-    if (length > 0) {
-      for (let k = 0; k < length; k++) out.setUint8(p++, bytes[i + k]!);
-      i += length;
-    } else {
-      out.setUint8(p, 0xef);
-      out.setUint8(p + 1, 0xbf);
-      out.setUint8(p + 2, 0xbd);
-      p += 3;
-      i -= length;
+    return writeNine(out, writeUnsigned(out, p, top), rest);
+  }
+  return writeAscii(out, p, ((BigInt(hi) << 32n) | BigInt(lo)).toString());
+}
+
+export function writeSigned64(out: Uint8Array, p: number, lo: number, hi: number): number {
+  if (hi < 0x80000000) return writeUnsigned64(out, p, lo, hi);
+  out[p] = 45;
+  const low = -lo >>> 0;
+  const high = (~hi + (low === 0 ? 1 : 0)) >>> 0;
+  return writeUnsigned64(out, p + 1, low, high);
+}
+
+/** JSON has no NaN and no infinity: null. */
+export function writeFloat(out: Uint8Array, p: number, value: number): number {
+  return writeAscii(out, p, Number.isFinite(value) ? String(Object.is(value, -0) ? 0 : value) : 'null');
+}
+
+export function hex64(lo: number, hi: number): string {
+  return hi === 0 ? `0x${lo.toString(16)}` : `0x${hi.toString(16)}${lo.toString(16).padStart(8, '0')}`;
+}
+
+export function decimal64(lo: number, hi: number, signed: boolean): string {
+  const value = (BigInt(hi) << 32n) | BigInt(lo);
+  return (signed ? BigInt.asIntN(64, value) : value).toString();
+}
+
+/** 128 bits, decimal. */
+export function decimal128(bytes: Uint8Array, start: number, signed: boolean): string {
+  const view = new DataView(bytes.buffer, bytes.byteOffset + start, 16);
+  const value = (view.getBigUint64(8, true) << 64n) | view.getBigUint64(0, true);
+  return (signed ? BigInt.asIntN(128, value) : value).toString();
+}
+
+export function address(family: 'ipv4' | 'ipv6' | 'mac', bytes: Uint8Array, start: number): string {
+  if (family === 'ipv4') return `${bytes[start]}.${bytes[start + 1]}.${bytes[start + 2]}.${bytes[start + 3]}`;
+  if (family === 'mac') {
+    return Array.from(bytes.subarray(start, start + 6), (byte) => byte.toString(16).padStart(2, '0')).join(
+      ':',
+    );
+  }
+  return ipv6(bytes, start);
+}
+
+/** RFC 5952: lower case, the longest run of two or more zero groups as `::`, IPv4-mapped with dots. */
+function ipv6(bytes: Uint8Array, start: number): string {
+  const groups = Array.from(
+    { length: 8 },
+    (_, i) => (bytes[start + 2 * i]! << 8) | bytes[start + 2 * i + 1]!,
+  );
+  if (groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff) {
+    return `::ffff:${address('ipv4', bytes, start + 12)}`;
+  }
+  let best = -1;
+  let bestLength = 1;
+  for (let i = 0; i < 8; i++) {
+    let length = 0;
+    while (i + length < 8 && groups[i + length] === 0) length++;
+    if (length > bestLength) {
+      best = i;
+      bestLength = length;
     }
   }
-  return p;
+  const text = (part: number[]): string => part.map((group) => group.toString(16)).join(':');
+  return best < 0 ? text(groups) : `${text(groups.slice(0, best))}::${text(groups.slice(best + bestLength))}`;
 }
 
-/** Length of the character at `i`, which is not ASCII; of what one U+FFFD stands for, negative, when it is none. */
-function sequenceLength(bytes: Uint8Array, i: number, end: number): number {
-  const first = bytes[i]!;
-  if (first < 0xc2 || first > 0xf4) return -1;
-  const length = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-  let lower = first === 0xe0 ? 0xa0 : first === 0xf0 ? 0x90 : 0x80;
-  let upper = first === 0xed ? 0x9f : first === 0xf4 ? 0x8f : 0xbf;
-  for (let k = 1; k < length; k++) {
-    const byte = i + k < end ? bytes[i + k]! : 0;
-    if (byte < lower || byte > upper) return -k;
-    lower = 0x80;
-    upper = 0xbf;
-  }
-  return length;
+/** As Go prints a time.Duration, which is how BumbleBee shows one: `1.5ms`. */
+export function humanDuration(lo: number, hi: number, signed: boolean): string {
+  const value = (BigInt(hi) << 32n) | BigInt(lo);
+  const ns = signed ? BigInt.asIntN(64, value) : value;
+  if (ns < 0n) return `-${positiveDuration(-ns)}`;
+  return positiveDuration(ns);
 }
 
-function writeByte(out: DataView, at: number, byte: number): number {
-  out.setUint8(at, byte);
-  return at + 1;
+function positiveDuration(ns: bigint): string {
+  if (ns === 0n) return '0s';
+  if (ns < 1_000n) return `${ns}ns`;
+  if (ns < 1_000_000n) return `${decimals(ns, 1_000n)}µs`;
+  if (ns < 1_000_000_000n) return `${decimals(ns, 1_000_000n)}ms`;
+  const minutes = ns / 60_000_000_000n;
+  const seconds = `${decimals(ns % 60_000_000_000n, 1_000_000_000n)}s`;
+  if (minutes === 0n) return seconds;
+  return minutes < 60n ? `${minutes}m${seconds}` : `${minutes / 60n}h${minutes % 60n}m${seconds}`;
 }
 
-const SHORT_ESCAPES: Readonly<Record<number, number>> = {
-  8: 0x62,
-  9: 0x74,
-  10: 0x6e,
-  12: 0x66,
-  13: 0x72,
-  [QUOTE]: QUOTE,
-  [BACKSLASH]: BACKSLASH,
-};
-const HEX = '0123456789abcdef';
+function decimals(value: bigint, unit: bigint): string {
+  const rest = (value % unit)
+    .toString()
+    .padStart(unit.toString().length - 1, '0')
+    .replace(/0+$/, '');
+  return rest ? `${value / unit}.${rest}` : `${value / unit}`;
+}
 
-function writeEscape(out: DataView, at: number, byte: number): number {
-  out.setUint8(at, BACKSLASH);
-  const short = SHORT_ESCAPES[byte];
-  if (short !== undefined) return writeByte(out, at + 1, short);
-  let p = at + 1;
-  for (const c of [0x75, 0x30, 0x30, HEX.charCodeAt(byte >> 4), HEX.charCodeAt(byte & 15)])
-    p = writeByte(out, p, c);
-  return p;
+/** An enum's names as JSON, by value; undefined for a value without a name. */
+export function enumTable(node: EnumNode): Map<number, Uint8Array> {
+  return new Map(
+    Object.entries(node.names).map(([value, name]) => [Number(value), Buffer.from(JSON.stringify(name))]),
+  );
 }

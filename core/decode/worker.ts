@@ -1,8 +1,8 @@
 import { move } from 'piscina';
 import { clockOffsets, MapReader, RingReader } from '../kernel/index.js';
 import { ChangeFilter } from './changes.js';
-import { compilePlan, type Decoder } from './interim/compile.js';
-import { sumPerCpu } from './interim/per-cpu.js';
+import { compilePlan, type Decoder } from './compile.js';
+import { sumPerCpu } from './per-cpu.js';
 import type { ClockOffsets, DecodeOutput, DecodePlan, RecordSet } from './plan.js';
 import { Tail } from './tail.js';
 import type {

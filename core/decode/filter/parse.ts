@@ -1,156 +1,173 @@
 import { DecodeError } from '../error.js';
-import type { Ast, FieldOperand, Operand, Operator } from './ast.js';
-import { OPERATORS, WORD_OPERATORS } from './ast.js';
-import { type Token, tokens } from './lexer.js';
 
-/** Characters of a filter, and how deep `!` and parentheses may nest. */
-const MAX_LENGTH = 8192;
-const MAX_DEPTH = 64;
+/** `comm == "sh" && (ret < 0 || !ok)`: comparisons of a field with a literal, and logic. */
+export type Filter =
+  | { readonly kind: 'and' | 'or'; readonly left: Filter; readonly right: Filter }
+  | { readonly kind: 'not'; readonly operand: Filter }
+  | { readonly kind: 'test'; readonly field: FieldName }
+  | {
+      readonly kind: 'compare';
+      readonly field: FieldName;
+      readonly operator: Operator;
+      readonly literal: Literal;
+    };
 
-/**
- * Parse a filter; what its fields are is not looked at ({@link checkFilter} does). Throws {@link DecodeError} with
- * the column.
- *
- *     either     = both { "||" both }
- *     both       = term { "&&" term }
- *     term       = "!" ( field | "!" … | "(" either ")" ) | "(" either ")" | comparison | field
- *     comparison = operand ( "==" | "!=" | "<" | "<=" | ">" | ">=" | "startsWith" | "endsWith" | "contains" | "in" ) operand
- *     operand    = field | number [ "ns" | "us" | "ms" | "s" | "m" | "h" ] | string | "true" | "false"
- *     field      = name { "." name | "." digits | "[" digits "]" }
- *
- * @example parseFilter('ret < 0 && !(comm startsWith "systemd" || latency <= 1.5ms)')
- */
-export function parseFilter(text: string): Ast {
-  if (text.length > MAX_LENGTH) {
-    throw new DecodeError('filter-syntax', `longer than ${MAX_LENGTH} characters`, MAX_LENGTH + 1);
-  }
-  return new Parser(tokens(text)).whole();
+export interface FieldName {
+  readonly name: string;
+  /** From 1. */
+  readonly column: number;
 }
 
-class Parser {
-  private at = 0;
+export type Operator = '==' | '!=' | '<' | '<=' | '>' | '>=' | 'startsWith' | 'endsWith' | 'contains';
 
-  constructor(private readonly tokens: readonly Token[]) {}
+export interface Literal {
+  readonly value: bigint | number | string | boolean;
+  readonly column: number;
+}
 
-  whole(): Ast {
-    const ast = this.junction('or', 0);
-    if (this.token.kind !== 'end') throw this.unexpected('&&, || or the end');
-    return ast;
-  }
+const MAX_LENGTH = 4096;
+const MAX_DEPTH = 64;
+const TOKEN =
+  /\s*(?:(&&|\|\||[=!<>]=|[<>!()])|("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(-?(?:0[xX][0-9a-fA-F]+|\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)(?:ns|us|µs|ms|s|m|h)?)(?![\w.])|([A-Za-z_][\w]*(?:\.\w+|\[\d+\])*))/y;
+const UNITS: Readonly<Record<string, bigint>> = {
+  ns: 1n,
+  us: 1_000n,
+  µs: 1_000n,
+  ms: 1_000_000n,
+  s: 1_000_000_000n,
+  m: 60_000_000_000n,
+  h: 3_600_000_000_000n,
+};
+const WORDS = new Set(['startsWith', 'endsWith', 'contains']);
+const COMPARISONS = new Set(['==', '!=', '<', '<=', '>', '>=', ...WORDS]);
 
-  private junction(kind: 'or' | 'and', depth: number): Ast {
-    const terms: Ast[] = [];
-    do terms.push(kind === 'or' ? this.junction('and', depth) : this.term(depth));
-    while (this.take(kind === 'or' ? '||' : '&&'));
-    return terms.length === 1 ? terms[0]! : { kind, terms };
-  }
+interface Token {
+  readonly kind: 'symbol' | 'string' | 'number' | 'name' | 'end';
+  readonly text: string;
+  readonly column: number;
+}
 
-  private term(depth: number): Ast {
-    if (depth > MAX_DEPTH) {
-      throw new DecodeError('filter-syntax', `nested more than ${MAX_DEPTH} deep`, this.token.column);
+/** Throws {@link DecodeError} `FILTER_SYNTAX` with a column. Fields are not looked up here. */
+export function parseFilter(text: string): Filter {
+  if (text.length > MAX_LENGTH)
+    throw new DecodeError('FILTER_SYNTAX', `the filter is longer than ${MAX_LENGTH} characters`, MAX_LENGTH);
+  const tokens = tokenize(text);
+  let next = 0;
+  let depth = 0;
+  const peek = (): Token => tokens[next]!;
+  const take = (): Token => tokens[next++]!;
+  const unexpected = (wanted: string): never => {
+    const token = peek();
+    throw new DecodeError(
+      'FILTER_SYNTAX',
+      `expected ${wanted}, found ${token.kind === 'end' ? 'the end of the filter' : JSON.stringify(token.text)}`,
+      token.column,
+    );
+  };
+
+  const or = (): Filter => {
+    let left = and();
+    while (peek().text === '||' && peek().kind === 'symbol') {
+      take();
+      left = { kind: 'or', left, right: and() };
     }
-    if (this.take('!')) {
-      const term = this.term(depth + 1);
-      if (term.kind === 'compare' && !this.isClosed()) {
-        throw new DecodeError('filter-syntax', 'what ! negates needs parentheses here', term.left.column);
+    return left;
+  };
+  const and = (): Filter => {
+    let left = unary();
+    while (peek().text === '&&' && peek().kind === 'symbol') {
+      take();
+      left = { kind: 'and', left, right: unary() };
+    }
+    return left;
+  };
+  const unary = (): Filter => {
+    if (++depth > MAX_DEPTH)
+      throw new DecodeError('FILTER_SYNTAX', `the filter is nested deeper than ${MAX_DEPTH}`, peek().column);
+    try {
+      const token = peek();
+      if (token.kind === 'symbol' && token.text === '!') {
+        take();
+        return { kind: 'not', operand: unary() };
       }
-      return { kind: 'not', term };
-    }
-    const open = this.token;
-    if (this.take('(')) {
-      const inner = this.junction('or', depth + 1);
-      if (!this.take(')')) {
-        throw this.unexpected(`a ) for the one opened in column ${open.column}`);
+      if (token.kind === 'symbol' && token.text === '(') {
+        take();
+        const inner = or();
+        if (peek().text !== ')' || peek().kind !== 'symbol') unexpected('")"');
+        take();
+        return inner;
       }
-      return inner;
+      return comparison();
+    } finally {
+      depth--;
     }
-    return this.comparison();
-  }
-
-  /** Whether the term that just ended was in parentheses. */
-  private isClosed(): boolean {
-    const last = this.tokens[this.at - 1];
-    return last?.kind === 'symbol' && last.text === ')';
-  }
-
-  private comparison(): Ast {
-    const left = this.operand();
-    const { column } = this.token;
-    const operator = this.operator();
-    if (operator !== undefined) return { kind: 'compare', operator, column, left, right: this.operand() };
-    if (left.kind === 'field') return { kind: 'flag', field: left };
-    throw this.unexpected('a comparison');
-  }
-
-  private operator(): Operator | undefined {
-    const { token } = this;
-    if (token.kind !== 'symbol' && token.kind !== 'name') return undefined;
-    const list: readonly Operator[] = token.kind === 'symbol' ? OPERATORS : WORD_OPERATORS;
-    const operator = list.find((candidate) => candidate === token.text);
-    if (operator !== undefined) this.at++;
-    else if (token.kind === 'name') throw this.unexpected('an operator');
-    return operator;
-  }
-
-  private operand(): Operand {
-    const { token } = this;
-    if (token.kind === 'number' || token.kind === 'string') {
-      this.at++;
-      return token;
+  };
+  const comparison = (): Filter => {
+    if (peek().kind !== 'name' || WORDS.has(peek().text)) unexpected('a field');
+    const name = take();
+    const field = { name: name.text, column: name.column };
+    const operator = peek();
+    if (!COMPARISONS.has(operator.text) || operator.kind === 'string') return { kind: 'test', field };
+    take();
+    return { kind: 'compare', field, operator: operator.text as Operator, literal: literal() };
+  };
+  const literal = (): Literal => {
+    const token = peek();
+    if (token.kind === 'string') return { value: unquote(take()), column: token.column };
+    if (token.kind === 'number') return { value: number(take()), column: token.column };
+    if (token.kind === 'name' && (token.text === 'true' || token.text === 'false')) {
+      take();
+      return { value: token.text === 'true', column: token.column };
     }
-    if (token.kind !== 'name') throw this.unexpected('a field or a value');
-    if (token.text === 'true' || token.text === 'false') {
-      this.at++;
-      return { kind: 'bool', value: token.text === 'true', column: token.column };
+    if (token.kind === 'name') {
+      throw new DecodeError(
+        'FILTER_SYNTAX',
+        `expected a number, "text", true or false, found ${token.text}: text needs quotes`,
+        token.column,
+      );
     }
-    return this.field();
-  }
+    return unexpected('a number, "text", true or false');
+  };
 
-  private field(): FieldOperand {
-    const { column } = this.token;
-    const path = [this.name()];
-    for (;;) {
-      if (this.take('.')) path.push(this.step());
-      else if (this.take('[')) {
-        path.push(this.index());
-        if (!this.take(']')) throw this.unexpected(']');
-      } else return { kind: 'field', path, column };
-    }
-  }
+  const filter = or();
+  if (peek().kind !== 'end') unexpected('"&&", "||" or the end');
+  return filter;
+}
 
-  private name(): string {
-    const { token } = this;
-    if (token.kind !== 'name') throw this.unexpected('a name');
-    this.at++;
-    return token.text;
+function tokenize(text: string): Token[] {
+  const tokens: Token[] = [];
+  let position = 0;
+  while (text.slice(position).trim() !== '') {
+    TOKEN.lastIndex = position;
+    const match = TOKEN.exec(text);
+    const blank = position + /^\s*/.exec(text.slice(position))![0].length;
+    if (!match)
+      throw new DecodeError(
+        'FILTER_SYNTAX',
+        `cannot read ${JSON.stringify(text.slice(blank, blank + 12))}`,
+        blank + 1,
+      );
+    const [, symbol, string, digits, name] = match;
+    const kind = symbol ? 'symbol' : string ? 'string' : digits ? 'number' : 'name';
+    tokens.push({ kind, text: (symbol ?? string ?? digits ?? name)!, column: blank + 1 });
+    position = TOKEN.lastIndex;
   }
+  tokens.push({ kind: 'end', text: '', column: text.length + 1 });
+  return tokens;
+}
 
-  private step(): string {
-    return this.token.kind === 'name' ? this.name() : this.index();
-  }
+function unquote(token: Token): string {
+  return token.text.slice(1, -1).replace(/\\(x[0-9a-fA-F]{2}|.)/gs, (_, escape: string) => {
+    if (escape.length === 3) return String.fromCharCode(Number.parseInt(escape.slice(1), 16));
+    return ({ n: '\n', t: '\t', r: '\r' } as Record<string, string>)[escape] ?? escape;
+  });
+}
 
-  private index(): string {
-    const { token } = this;
-    if (token.kind !== 'number' || !/^\d+$/.test(token.text)) throw this.unexpected('an index');
-    this.at++;
-    return String(Number(token.text));
-  }
-
-  private take(symbol: string): boolean {
-    const { token } = this;
-    if (token.kind !== 'symbol' || token.text !== symbol) return false;
-    this.at++;
-    return true;
-  }
-
-  private get token(): Token {
-    return this.tokens[this.at]!;
-  }
-
-  private unexpected(expected: string): DecodeError {
-    const { token } = this;
-    const found =
-      token.kind === 'string' ? JSON.stringify(token.value) : token.kind === 'end' ? 'the end' : token.text;
-    return new DecodeError('filter-syntax', `expected ${expected}, found ${found}`, token.column);
-  }
+function number(token: Token): bigint | number {
+  const [, digits, unit] = /^(-?(?:0[xX][0-9a-fA-F]+|[\d.eE+-]+?))(ns|us|µs|ms|s|m|h)?$/.exec(token.text)!;
+  const factor = unit ? UNITS[unit]! : 1n;
+  if (/^-?\d+$/.test(digits!)) return BigInt(digits!) * factor;
+  if (/^-?0x/i.test(digits!)) return digits!.startsWith('-') ? -BigInt(digits!.slice(1)) : BigInt(digits!);
+  const value = Number(digits) * Number(factor);
+  return unit ? BigInt(Math.round(value)) : value;
 }

@@ -1,205 +1,118 @@
-import type { EnumNode, LayoutNode, ScalarNode } from '../../bpf/index.js';
-import { boolAt, float, floatAt, halvesAt, huge, hugeAt, isSigned, smallAt, widthOf } from '../access.js';
-import { writeIpv4, writeIpv6, writeMac } from '../address.js';
-import { SECOND_TEXT, SecondText } from '../clock-text.js';
-import * as digits from '../digits.js';
-import { EnumText } from '../enum-text.js';
-import { writeHex } from '../hex.js';
-import { isStruct } from '../leaves.js';
-import { BASES, Place, VIEWS } from '../place.js';
+import type { LayoutNode, ScalarNode } from '../../bpf/index.js';
 import type { DecodePlan } from '../plan.js';
-import { writeJsonText } from '../text.js';
-import { type Halves, timeCode } from '../time.js';
-import { byteLength, constantCode } from './constant.js';
-import { LineBuffer } from './line-buffer.js';
-import { textSize } from './text-size.js';
+import { isStruct } from '../leaves.js';
+import { isNarrow, isSigned, readNarrow, readWide } from '../read.js';
 
-export interface LineSet {
-  readonly ndjson: Uint8Array;
-  readonly lineEnds: Uint32Array;
+/**
+ * Source of the loop that writes one line a record, and the bytes that a line needs at most. Names come in as
+ * indices into `k`, an array of byte strings, so that no text from outside becomes code.
+ */
+export interface NdjsonSource {
+  readonly body: string;
+  readonly keys: readonly Uint8Array[];
+  readonly enums: readonly (ScalarNode & { kind: 'enum' })[];
+  readonly maxLine: number;
 }
 
-/** Lines of the records at `starts[0 … count-1]`, in memory of their own. */
-export type NdjsonForm = (
-  memory: ArrayBufferLike,
-  starts: Uint32Array,
-  count: number,
-  base: Halves,
-) => LineSet;
+export function ndjsonSource(plan: DecodePlan): NdjsonSource {
+  const keys: Uint8Array[] = [];
+  const enums: (ScalarNode & { kind: 'enum' })[] = [];
+  let variables = 0;
+  let maxLine = 0;
 
-/** A text that is never longer is written without looking for the buffer's end again. */
-const RESERVED_AT_ONCE = 1 << 16;
-
-const HELPERS = { ...digits, writeJsonText, writeIpv4, writeIpv6, writeMac, writeHex, huge, float };
-
-/** Generates the writer of one plan's lines. */
-export function ndjsonForm(plan: DecodePlan): NdjsonForm {
-  const writer = new LineWriter();
-  const line = writer.line(plan);
-  const source = `'use strict';
-const { ${Object.keys(HELPERS).join(', ')} } = helpers;
-let second = NaN, s0 = 0, s1 = 0, s2 = 0;
-return function ndjson(memory, starts, count, base, ends) {
-  ${VIEWS}
-  let out = buffer.out, p = 0, end = out.byteLength;
-  for (let r = 0; r < count; r++) {
-    const o = starts[r];
-    ${BASES}
-    ${timeCode(plan.record, plan.timestamp)}
-    let unix = Math.floor((th * 4294967296 + tl) / 1e9), ns = (tl - Math.imul(unix, 1e9)) | 0;
-    if (ns < 0) { unix--; ns += 1e9; } else if (ns >= 1e9) { unix++; ns -= 1e9; }
-    if (unix !== second) {
-      clock.set(unix);
-      second = unix; s0 = clock.words[0]; s1 = clock.words[1]; s2 = clock.words[2];
-    }
-    ${line}
-    ends[r] = p;
-  }
-  return p;
-};`;
-  const buffer = new LineBuffer();
-  const make = new Function('helpers', 'buffer', 'clock', 'enums', source);
-  const write: (...args: [...Parameters<NdjsonForm>, Uint32Array]) => number = make(
-    HELPERS,
-    buffer,
-    new SecondText(),
-    writer.enums,
-  );
-  return (memory, starts, count, base) => {
-    const lineEnds = new Uint32Array(count);
-    const size = write(memory, starts, count, base, lineEnds);
-    return { ndjson: buffer.take(size), lineEnds };
+  const literal = (text: string): string => {
+    const bytes = Buffer.from(text);
+    if (bytes.length <= 12)
+      return `${[...bytes].map((byte, i) => `b[p+${i}]=${byte};`).join('')}p+=${bytes.length};`;
+    return `b.set(k[${keys.push(bytes) - 1}],p);p+=${bytes.length};`;
   };
-}
-
-type TextNode = Extract<ScalarNode, { kind: 'string' | 'address' | 'pointer' }>;
-
-/** Collects the statements of one line. Constant text is held back and merged until a value follows. */
-class LineWriter {
-  readonly enums: EnumText[] = [];
-  private readonly enumIndices = new Map<EnumNode['names'], { small?: number; wide?: number }>();
-  private readonly code: string[] = [];
-  private constant = '';
-  private loops = 0;
-
-  line({ probe, map, labels, record }: DecodePlan): string {
-    const own = Object.keys(labels).length > 0 ? `,"labels":${JSON.stringify(labels)}` : '';
-    const head = `Z","probe":${JSON.stringify(probe)},"map":${JSON.stringify(map)}${own},"data":`;
-    const fixed = byteLength(head) + 64;
-    const isReserved = fixed + textSize(record.root) < RESERVED_AT_ONCE;
-    this.reserve(isReserved ? fixed + textSize(record.root) : fixed);
-    this.constant = '{"timestamp":"';
-    this.flush();
-    this.code.push(
-      'out.setFloat64(p, s0, true); out.setFloat64(p + 8, s1, true); out.setFloat64(p + 16, s2, true);',
-      `p = writeNine(out, p + ${SECOND_TEXT}, ns);`,
-    );
-    this.constant = head;
-    this.node(record.root, new Place(), isReserved);
-    this.constant += '}\n';
-    if (!isReserved) this.reserve(byteLength(this.constant));
-    this.flush();
-    return this.code.join('\n    ');
-  }
-
-  /** `isReserved`: there is room for all of the node's text. */
-  private node(node: LayoutNode, place: Place, isReserved: boolean): void {
+  /** `times`: how often this is written, for the bound. */
+  const emit = (
+    node: LayoutNode,
+    o: string,
+    offset: number,
+    loose: boolean,
+    times: number,
+    prefix: string,
+  ): string => {
+    const lead = (text: string): string => {
+      maxLine += Buffer.byteLength(text) * times;
+      return literal(text);
+    };
     if (isStruct(node)) {
-      this.constant += '{';
-      node.members.forEach(({ name, offset, node: inner }, i) => {
-        this.constant += `${i ? ',' : ''}${JSON.stringify(name)}:`;
-        this.node(inner, place.plus(offset), isReserved);
-      });
-      this.constant += '}';
-    } else if (node.kind === 'array') this.array(node, place, isReserved);
-    else {
-      if (!isReserved) this.reserve(byteLength(this.constant) + textSize(node));
-      if (node.kind === 'string' || node.kind === 'address' || node.kind === 'pointer')
-        this.text(node, place);
-      else {
-        this.flush();
-        this.code.push(this.scalar(node, place));
-      }
+      if (node.members.length === 0) return lead(`${prefix}{}`);
+      const parts = node.members.map((member, i) =>
+        emit(
+          member.node,
+          o,
+          offset + member.offset,
+          loose,
+          times,
+          `${i === 0 ? `${prefix}{` : ','}${JSON.stringify(member.name)}:`,
+        ),
+      );
+      return parts.join('') + lead('}');
     }
-  }
-
-  /** Each element is followed by a comma; the bracket replaces the last. */
-  private array(node: Extract<LayoutNode, { kind: 'array' }>, place: Place, isReserved: boolean): void {
-    this.constant += '[';
-    if (node.length > 0) {
-      const isElementReserved = isReserved || textSize(node.element) < RESERVED_AT_ONCE;
-      const index = `i${this.loops++}`;
-      if (!isReserved) this.reserve(byteLength(this.constant));
-      this.flush();
-      this.code.push(`for (let ${index} = 0; ${index} < ${node.length}; ${index}++) {`);
-      if (!isReserved && isElementReserved) this.reserve(textSize(node.element) + 1);
-      this.node(node.element, place.element(index, node.stride), isElementReserved);
-      this.constant += ',';
-      if (!isElementReserved) this.reserve(byteLength(this.constant));
-      this.flush();
-      this.code.push('}', 'p--;');
+    if (node.kind === 'array') {
+      if (node.length === 0) return lead(`${prefix}[]`);
+      const i = `i${variables++}`;
+      const inner = `o${variables++}`;
+      const unaligned = loose || node.stride % 8 !== 0 || offset % 8 !== 0;
+      const start = lead(`${prefix}[`);
+      maxLine += node.length * times;
+      const element = emit(node.element, inner, 0, unaligned, times * node.length, '');
+      return (
+        `${start}for(let ${i}=0,${inner}=${o}+${offset};${i}<${node.length};${i}++,${inner}+=${node.stride}){` +
+        `if(${i}!==0)b[p++]=44;${element}}${lead(']')}`
+      );
     }
-    this.constant += ']';
-  }
-
-  private text(node: TextNode, place: Place): void {
-    const at = place.index(1);
-    if (node.kind === 'string') {
-      this.flush();
-      this.code.push(`p = writeJsonText(out, p, u8, u32, ${at}, ${node.size});`);
-      return;
-    }
-    this.constant += '"';
-    this.flush();
-    if (node.kind === 'pointer') {
-      const { hi, lo } = halvesAt(node, place);
-      this.code.push(`p = writeHex(out, p, ${hi}, ${lo});`);
-    } else {
-      const write = { ipv4: 'writeIpv4', ipv6: 'writeIpv6', mac: 'writeMac' }[node.family];
-      this.code.push(`p = ${write}(out, p, u8, ${at});`);
-    }
-    this.constant = '"';
-  }
-
-  private scalar(node: Exclude<ScalarNode, TextNode>, place: Place): string {
+    return lead(prefix) + scalar(node, o, offset, loose, times);
+  };
+  const scalar = (node: ScalarNode, o: string, offset: number, loose: boolean, times: number): string => {
+    const bound = (bytes: number): void => {
+      maxLine += bytes * times;
+    };
+    const here = `${o}+${offset}`;
     switch (node.kind) {
-      case 'float':
-        return `p = writeDouble(out, p, ${floatAt(node, place)});`;
+      case 'string':
+        bound(6 * node.size + 2);
+        return `b[p++]=34;p=writeText(b,p,u8,${here},${node.size});b[p++]=34;`;
+      case 'address':
+        bound(50);
+        return `b[p++]=34;p=writeAscii(b,p,address(${JSON.stringify(node.family)},u8,${here}));b[p++]=34;`;
+      case 'pointer':
+        bound(20);
+        return `${readWide(node, o, offset, loose)}b[p++]=34;p=writeAscii(b,p,hex64(lo,hi));b[p++]=34;`;
       case 'bool':
-        return `if (${boolAt(node, place)}) { ${constantCode('true')} } else { ${constantCode('false')} }`;
+        bound(5);
+        return `if(${readNarrow(node, o, offset, loose)}!==0){${literal('true')}}else{${literal('false')}}`;
+      case 'float':
+        bound(26);
+        return `p=writeFloat(b,p,${readNarrow(node, o, offset, loose)});`;
       case 'enum': {
-        const text = `enums[${this.enumIndex(node)}]`;
-        if (widthOf(node) <= 32) return `p = ${text}.write(out, p, ${smallAt(node, place)});`;
-        const { hi, lo } = halvesAt(node, place);
-        return `p = ${text}.writeWide(out, p, (BigInt(${hi}) << 32n) + BigInt(${lo}));`;
+        const index = enums.push(node) - 1;
+        bound(
+          Math.max(21, ...Object.values(node.names).map((name) => Buffer.byteLength(JSON.stringify(name)))),
+        );
+        if (isNarrow(node)) {
+          const write = isSigned(node) ? 'writeSigned' : 'writeUnsigned';
+          return `v=${readNarrow(node, o, offset, loose)};t=e[${index}].get(v);if(t!==undefined){b.set(t,p);p+=t.length;}else p=${write}(b,p,v);`;
+        }
+        const write = isSigned(node) ? 'writeSigned64' : 'writeUnsigned64';
+        return `${readWide(node, o, offset, loose)}t=e[${index}].get(${isSigned(node) ? '(hi|0)' : 'hi'}*4294967296+lo);if(t!==undefined){b.set(t,p);p+=t.length;}else p=${write}(b,p,lo,hi);`;
       }
-      case 'int': {
-        const width = widthOf(node);
-        const write = isSigned(node) ? 'writeInt' : 'writeUint';
-        if (width > 64) return `p = writeBigint(out, p, ${hugeAt(node, place)});`;
-        if (width <= 32) return `p = ${write}32(out, p, ${smallAt(node, place)});`;
-        const { hi, lo } = halvesAt(node, place);
-        return `p = ${write}64(out, p, ${hi}, ${lo});`;
-      }
+      case 'int':
+        if (node.size === 16 && !node.bits) {
+          bound(40);
+          return `p=writeAscii(b,p,decimal128(u8,${here},${node.signed}));`;
+        }
+        bound(21);
+        if (isNarrow(node))
+          return `p=${node.signed ? 'writeSigned' : 'writeUnsigned'}(b,p,${readNarrow(node, o, offset, loose)});`;
+        return `${readWide(node, o, offset, loose)}p=${node.signed ? 'writeSigned64' : 'writeUnsigned64'}(b,p,lo,hi);`;
     }
-  }
+  };
 
-  /** Fields of one enum share its texts. */
-  private enumIndex(node: EnumNode): number {
-    const known = this.enumIndices.get(node.names) ?? {};
-    this.enumIndices.set(node.names, known);
-    const key = widthOf(node) > 32 ? 'wide' : 'small';
-    known[key] ??= this.enums.push(new EnumText(node)) - 1;
-    return known[key];
-  }
-
-  private reserve(bytes: number): void {
-    const room = bytes + digits.SLACK;
-    this.code.push(`if (p + ${room} > end) { out = buffer.grow(p, ${room}); end = out.byteLength; }`);
-  }
-
-  private flush(): void {
-    if (this.constant !== '') this.code.push(constantCode(this.constant));
-    this.constant = '';
-  }
+  const data = emit(plan.record.root, 'o', 0, false, 1, '');
+  return { body: data, keys, enums, maxLine: maxLine + 16 };
 }

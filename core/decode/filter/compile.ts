@@ -1,5 +1,5 @@
-import type { EnumNode, Layout, ScalarNode } from '../../../bpf/index.js';
-import type { DecodePlan } from '../../plan.js';
+import type { EnumNode, Layout, ScalarNode } from '../../bpf/index.js';
+import type { DecodePlan } from '../plan.js';
 import { DecodeError } from '../error.js';
 import { findLeaf, type Leaf, scalarLeaves } from '../leaves.js';
 import { isNarrow, isSigned, readNarrow, readWide } from '../read.js';

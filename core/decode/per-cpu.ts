@@ -1,4 +1,4 @@
-import type { Layout } from '../../bpf/index.js';
+import type { Layout } from '../bpf/index.js';
 import { DecodeError } from './error.js';
 import { leafAt, scalarLeaves } from './leaves.js';
 

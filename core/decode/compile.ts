@@ -1,4 +1,4 @@
-import type { ClockOffsets, DecodeOutput, DecodePlan, RecordSet } from '../plan.js';
+import type { ClockOffsets, DecodeOutput, DecodePlan, RecordSet } from './plan.js';
 import { DecodeError } from './error.js';
 import { compileFilter, filterFunctions } from './filter/compile.js';
 import { parseFilter } from './filter/parse.js';

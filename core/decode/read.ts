@@ -1,4 +1,4 @@
-import type { ScalarNode } from '../../bpf/index.js';
+import type { ScalarNode } from '../bpf/index.js';
 
 /**
  * Views on one memory, and scratch for 64-bit reads. Generated code refers to its members as `m.u8` and so on.
