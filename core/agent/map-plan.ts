@@ -12,6 +12,7 @@ import {
 } from '../decode/index.js';
 import { labelNames, metricName, type SeriesSource } from '../metrics/index.js';
 import { messageOf } from './error.js';
+import { LOST_MAP } from './lost-counts.js';
 import type { Problem } from './sinks.js';
 
 /** What becomes of one map: how it is decoded, and which series it makes. */
@@ -42,8 +43,6 @@ export interface PlanContext {
 /** BumbleBee's default upper bounds. */
 const DEFAULT_BUCKETS = [0, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
 const DEFAULT_MAP: MapConfig = { interval: 1000, maxSeries: 10_000 };
-/** The map in which `bee.h` counts what a full ring refused. */
-export const LOST_MAP = 'bee_lost';
 const READABLE = new Set([
   'hash',
   'lru_hash',

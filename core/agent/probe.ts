@@ -8,11 +8,12 @@ import {
   MapSource,
   RingSource,
 } from '../decode/index.js';
-import { type KernelObject, MapReader, openObject, type RingWatcher } from '../kernel/index.js';
+import { type KernelObject, openObject, type RingWatcher } from '../kernel/index.js';
 import type { SeriesHandle, SeriesStore } from '../metrics/index.js';
 import { messageOf } from './error.js';
 import { type EventHub, type EventSource, MAX_TAIL } from './events.js';
-import { LOST_MAP, type MapPlan, planMaps } from './map-plan.js';
+import { LOST_MAP, LostCounts, lostSlots } from './lost-counts.js';
+import { type MapPlan, planMaps } from './map-plan.js';
 import { type ProbeImage, suggest } from './probe-image.js';
 import type { Router } from './router.js';
 import type { Problem } from './sinks.js';
@@ -116,12 +117,14 @@ interface RunningMap extends EventSource {
   series?: SeriesHandle;
   /** Events so far. */
   sequence: number;
+  /** `ringFull` of earlier runs of this probe: the kernel's count begins anew with each load. */
+  readonly lostBefore: number;
 }
 
 /** A probe in the kernel: its object loaded, its maps read, its programs attached. */
 export class RunningProbe {
   private readonly maps: RunningMap[] = [];
-  private lost: MapReader | undefined;
+  private lost: LostCounts | undefined;
   private closing: Promise<void> | undefined;
 
   private constructor(
@@ -157,8 +160,14 @@ export class RunningProbe {
   }
 
   private openLostMap(): void {
-    if (!this.plan.spec.maps.some((map) => map.name === LOST_MAP)) return;
-    this.lost = new MapReader(this.object.map(LOST_MAP).fd);
+    const spec = this.plan.spec.maps.find((map) => map.name === LOST_MAP);
+    if (!spec) return;
+    const slots = lostSlots(spec, this.plan.spec);
+    if (slots) this.lost = new LostCounts(this.object.map(LOST_MAP).fd, slots);
+    else
+      this.host.log.warn(
+        `${this.name}: its map ${LOST_MAP} is not as bee.h defines it, so what its rings lose is not known`,
+      );
   }
 
   private async openMap(plan: MapPlan): Promise<void> {
@@ -172,6 +181,7 @@ export class RunningProbe {
       plan,
       counts,
       sequence: 0,
+      lostBefore: counts.ringFull ?? 0,
       tail: async (limit: number) => {
         const { ndjson } = await running.source.tail(limit);
         return { ndjson, sequence: running.sequence };
@@ -264,35 +274,14 @@ export class RunningProbe {
 
   /** Bring the figures that live in the kernel up to date: `bee_lost`, ring fill. */
   measure(): void {
-    const lost = this.readLost();
-    const rings = this.plan.spec.maps
-      .filter((map) => map.type === 'ringbuf')
-      .sort((a, b) => a.index - b.index);
+    const lost = this.lost?.read();
     for (const map of this.maps) {
       if (!(map.source instanceof RingSource)) continue;
       map.counts.highestFill = map.source.highestFill;
       map.counts.size = map.source.size;
-      const slot = rings.indexOf(map.plan.spec);
-      const count = lost?.[slot];
-      if (count !== undefined) map.counts.ringFull = Number(count) + (this.lostBefore.get(map.map) ?? 0);
+      const count = lost?.get(map.map);
+      if (count !== undefined) map.counts.ringFull = map.lostBefore + Number(count);
     }
-  }
-  private readonly lostBefore = new Map<string, number>();
-
-  /** Per ring, summed over CPUs. */
-  private readLost(): bigint[] | undefined {
-    if (!this.lost) return undefined;
-    const { lost } = this;
-    const { bytes, count } = lost.read({ maxEntries: 1024 });
-    const view = new DataView(bytes);
-    const slots: bigint[] = [];
-    for (let i = 0; i < count; i++) {
-      let sum = 0n;
-      for (let cpu = 0; cpu < lost.valuesPerKey; cpu++)
-        sum += view.getBigUint64(i * lost.stride + 8 + cpu * 8, true);
-      slots[view.getUint32(i * lost.stride, true)] = sum;
-    }
-    return slots;
   }
 
   /** Detach, read what is left, let go. `deadline`: ms for the last drain. Idempotent. */

@@ -20,7 +20,7 @@ export function compileProbe(source: string, ...flags: string[]): string {
     `-D${target}`,
     // <asm/types.h> of a multiarch distribution, which -target bpf does not find by itself.
     `-I/usr/include/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`,
-    `-I${join(root, 'core', 'cli', 'build', 'include')}`,
+    `-I${join(root, 'core', 'cli', 'compiler', 'include')}`,
     ...flags,
     '-c',
     source,

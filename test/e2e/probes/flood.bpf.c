@@ -2,6 +2,7 @@
 // Records on request: getpgid(-(4096 + n)) makes n of them. Nothing else on the machine makes such a call.
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
+#include "bee.h"
 
 #ifndef RING_BYTES
 #define RING_BYTES (4 << 20)
@@ -38,13 +39,7 @@ struct {
 	__type(value, struct group);
 } counter_groups SEC(".maps");
 
-// As bee.h's macro counts: one slot a ring, in order of definition.
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 2);
-	__type(key, __u32);
-	__type(value, __u64);
-} bee_lost SEC(".maps");
+BEE_LOST(print_flood, counter_groups);
 
 // The test's own count: what was wanted, and what each ring took.
 struct {
@@ -74,7 +69,7 @@ int flood(struct sys_enter *ctx)
 	for (int i = 0; i < MOST && i < wanted; i++) {
 		__u64 seq = *sequence;
 		*sequence += 1;
-		struct event *event = bpf_ringbuf_reserve(&print_flood, sizeof(*event), 0);
+		struct event *event = bee_reserve(print_flood, sizeof(*event));
 		if (event) {
 			event->seq = seq;
 			event->group = seq % 1000;
@@ -82,16 +77,12 @@ int flood(struct sys_enter *ctx)
 			event->pad = 0;
 			bpf_ringbuf_submit(event, 0);
 			count(&produced, 1);
-		} else {
-			count(&bee_lost, 0);
 		}
-		struct group *group = bpf_ringbuf_reserve(&counter_groups, sizeof(*group), 0);
+		struct group *group = bee_reserve(counter_groups, sizeof(*group));
 		if (group) {
 			group->group = seq % 1000;
 			bpf_ringbuf_submit(group, 0);
 			count(&produced, 2);
-		} else {
-			count(&bee_lost, 1);
 		}
 	}
 	return 0;

@@ -106,7 +106,7 @@ describe('parseObject', () => {
     expect(maps.map(({ index }) => index)).toEqual([0, 1, 2, 3, 4]);
   });
 
-  // `bee_lost` has a slot a ring, by index: what decides about the order has to be known.
+  // Why bee.h counts losses by the ring's name and not by its place.
   it('has maps in the order in which clang placed them: definition with an initialiser, first use without', () => {
     const ring = 'struct { __uint(type, BPF_MAP_TYPE_RINGBUF); __uint(max_entries, 4096); }';
     const use = (name: string) =>

@@ -13,12 +13,12 @@
  *		__type(value, struct event);
  *	} print_events SEC(".maps");
  *
- *	BEE_LOST(1);
+ *	BEE_LOST(print_events);
  *
  *	SEC("tracepoint/sched/sched_process_exec")
  *	int on_exec(void *ctx)
  *	{
- *		struct event *e = bee_reserve(&print_events, 0, sizeof(*e));
+ *		struct event *e = bee_reserve(print_events, sizeof(*e));
  *		if (!e)
  *			return 0;
  *		e->at = bpf_ktime_get_ns();
@@ -63,47 +63,62 @@ typedef __u8 ipv6_addr[16];
 #endif
 
 /*
- * BEE_LOST(rings) - define the map in which lost records are counted.
+ * BEE_LOST(ring, ...) - define the map in which lost records are counted, for up to 8 ring buffers.
  *
- * A ring's slot is its place, from 0, among the ring buffers of the object in the order in which they are
- * defined. bee-agent reads the map by its name: name and layout are part of every image that was pushed with
- * them, so they never change.
+ * A per-CPU array of one entry, whose value has a u64 named like each ring. bee-agent reads it by these names:
+ * name and layout are part of every image that was pushed with them, so they never change. (A slot a ring by
+ * number would not do: clang lays maps out in the order of their first use.)
  */
-#define BEE_LOST(rings)                                                                                     \
+#define BEE_LOST(...)                                                                                       \
+	struct bee_lost {                                                                                   \
+		__BEE_EACH(__VA_ARGS__, __BEE_8, __BEE_7, __BEE_6, __BEE_5, __BEE_4, __BEE_3, __BEE_2,      \
+			   __BEE_1)                                                                         \
+		(__VA_ARGS__)                                                                               \
+	};                                                                                                  \
 	struct {                                                                                            \
 		__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);                                                    \
-		__uint(max_entries, rings);                                                                 \
+		__uint(max_entries, 1);                                                                     \
 		__type(key, __u32);                                                                         \
-		__type(value, __u64);                                                                       \
+		__type(value, struct bee_lost);                                                             \
 	} bee_lost SEC(".maps")
 
-/* Atomic, for a program may be interrupted by another on the same CPU. */
-static __always_inline void __bee_count_lost(void *map, __u32 slot)
-{
-	__u64 *lost = bpf_map_lookup_elem(map, &slot);
+#define __BEE_EACH(a, b, c, d, e, f, g, h, chosen, ...) chosen
+#define __BEE_1(ring) __u64 ring;
+#define __BEE_2(ring, ...) __BEE_1(ring) __BEE_1(__VA_ARGS__)
+#define __BEE_3(ring, ...) __BEE_1(ring) __BEE_2(__VA_ARGS__)
+#define __BEE_4(ring, ...) __BEE_1(ring) __BEE_3(__VA_ARGS__)
+#define __BEE_5(ring, ...) __BEE_1(ring) __BEE_4(__VA_ARGS__)
+#define __BEE_6(ring, ...) __BEE_1(ring) __BEE_5(__VA_ARGS__)
+#define __BEE_7(ring, ...) __BEE_1(ring) __BEE_6(__VA_ARGS__)
+#define __BEE_8(ring, ...) __BEE_1(ring) __BEE_7(__VA_ARGS__)
 
-	if (lost)
-		__sync_fetch_and_add(lost, 1);
-}
+/* bee_count_lost(ring) - count one lost record. Atomic, for a program may be interrupted by another on its CPU. */
+#define bee_count_lost(ring)                                                                                \
+	({                                                                                                  \
+		__u32 __bee_first = 0;                                                                      \
+		struct bee_lost *__bee_lost = bpf_map_lookup_elem(&bee_lost, &__bee_first);                 \
+		if (__bee_lost)                                                                             \
+			__sync_fetch_and_add(&__bee_lost->ring, 1);                                         \
+	})
 
 /*
- * bee_reserve(ring, slot, size) - bpf_ringbuf_reserve(ring, size, 0), and when there is no room: count, NULL.
+ * bee_reserve(ring, size) - bpf_ringbuf_reserve(&ring, size, 0), and when there is no room: count, NULL.
  * size must be a constant. What was reserved must be submitted or discarded, as always.
  */
-#define bee_reserve(ring, slot, size)                                                                       \
+#define bee_reserve(ring, size)                                                                             \
 	({                                                                                                  \
-		void *__bee_record = bpf_ringbuf_reserve(ring, size, 0);                                    \
+		void *__bee_record = bpf_ringbuf_reserve(&ring, size, 0);                                   \
 		if (!__bee_record)                                                                          \
-			__bee_count_lost(&bee_lost, slot);                                                  \
+			bee_count_lost(ring);                                                               \
 		__bee_record;                                                                               \
 	})
 
-/* bee_output(ring, slot, data, size, flags) - bpf_ringbuf_output(), and when that fails: count. Returns its result. */
-#define bee_output(ring, slot, data, size, flags)                                                           \
+/* bee_output(ring, data, size, flags) - bpf_ringbuf_output(), and when that fails: count. Returns its result. */
+#define bee_output(ring, data, size, flags)                                                                 \
 	({                                                                                                  \
-		long __bee_result = bpf_ringbuf_output(ring, data, size, flags);                            \
+		long __bee_result = bpf_ringbuf_output(&ring, data, size, flags);                           \
 		if (__bee_result)                                                                           \
-			__bee_count_lost(&bee_lost, slot);                                                  \
+			bee_count_lost(ring);                                                               \
 		__bee_result;                                                                               \
 	})
 
