@@ -72,9 +72,15 @@ export class RingSource {
     if (this.draining || this.closed) return;
     clearTimeout(this.timer);
     this.timer = undefined;
-    this.draining = this.drainAll().finally(() => {
-      this.draining = undefined;
-    });
+    this.draining = this.drainAll()
+      .catch((error) => {
+        // Not even skipping worked: its worker is gone and does not come back yet. The records stay in the ring.
+        this.options.onRetry(error);
+        this.rest(BUSY_MAX_MS);
+      })
+      .finally(() => {
+        this.draining = undefined;
+      });
   }
 
   private async drainAll(): Promise<void> {
