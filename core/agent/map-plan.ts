@@ -1,6 +1,7 @@
 import type { ConfigPath, ExportKind, MapConfig } from '../../config/index.js';
 import type { Layout, MapSpec, ObjectSpec } from '../bpf/index.js';
 import {
+  compilePlan,
   DecodeError,
   type DecodePlan,
   entryLayout,
@@ -81,7 +82,11 @@ export function planMaps(spec: ObjectSpec, context: PlanContext): { plans: MapPl
       plans.push(planMap(map, kind, config ?? DEFAULT_MAP, context));
     } catch (error) {
       const key =
-        error instanceof PlanError ? error.key : error instanceof DecodeError ? 'filter' : undefined;
+        error instanceof PlanError
+          ? error.key
+          : error instanceof DecodeError && error.column
+            ? 'filter'
+            : undefined;
       problems.push({
         path: [...context.path, 'maps', map.name, ...(key ? [key] : [])],
         message: `probe "${context.probe}", map "${map.name}": ${messageOf(error)}`,
@@ -132,6 +137,8 @@ function planMap(
     ...(timestamp ? { timestamp } : {}),
     ...(group ? { group: group.plan } : {}),
   };
+  // The worker compiles it again: what it would refuse is known here, before the kernel is asked.
+  compilePlan(decode);
   return {
     spec: map,
     export: kind,

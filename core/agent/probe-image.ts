@@ -42,7 +42,7 @@ async function readObjectFile(file: string): Promise<Uint8Array> {
 /** ` Did you mean "x"?`, when something there is close to `name`. */
 export function suggest(name: string, known: readonly string[]): string {
   let best: string | undefined;
-  let bestDistance = Math.max(1, Math.floor(name.length / 3)) + 1;
+  let bestDistance = Math.max(2, Math.floor(name.length / 3)) + 1;
   for (const candidate of known) {
     const distance = editDistance(name, candidate);
     if (distance < bestDistance) {

@@ -2,7 +2,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const MAIN = fileURLToPath(new URL('../../dist/core/agent/main.js', import.meta.url));
@@ -27,13 +27,11 @@ export class AgentProcess {
 
   /** Write `config` to a folder of its own and start; resolves once it listens and is ready, or has ended. */
   static async start(config: string, ...flags: string[]): Promise<AgentProcess> {
-    const folder = mkdtempSync(join(tmpdir(), 'bee-agent-'));
-    const file = join(folder, 'probes.yaml');
-    writeFileSync(file, config, { mode: 0o600 });
+    const file = writeConfig(config);
     const child = spawn(process.execPath, [MAIN, '--config', file, ...flags], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    const agent = new AgentProcess(child, folder);
+    const agent = new AgentProcess(child, dirname(file));
     await agent.until(
       () => /listening on (http:\S+?)"?\n/.test(agent.stderr) || child.exitCode !== null,
       20_000,
@@ -97,6 +95,43 @@ export class AgentProcess {
     }
     return this.child.exitCode;
   }
+}
+
+export interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Run bee-agent until it ends by itself. */
+export function runAgent(...flags: string[]): Promise<Ended> {
+  return runAgentWith({}, ...flags);
+}
+
+export async function runAgentWith(
+  options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv },
+  ...flags: string[]
+): Promise<Ended> {
+  const child = spawn(process.execPath, [MAIN, ...flags], { stdio: ['ignore', 'pipe', 'pipe'], ...options });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  const late = setTimeout(() => child.kill('SIGKILL'), 30_000);
+  await once(child, 'close');
+  clearTimeout(late);
+  return { code: child.exitCode, stdout, stderr };
+}
+
+/** Write a config to a folder of its own; returns the file. */
+export function writeConfig(text: string): string {
+  const file = join(mkdtempSync(join(tmpdir(), 'bee-agent-')), 'probes.yaml');
+  writeFileSync(file, text, { mode: 0o600 });
+  return file;
 }
 
 /** A map's u64 slots as bpftool reads them: not the agent's own figures. */
