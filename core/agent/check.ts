@@ -1,6 +1,8 @@
-import type { LoadedConfig } from '../../config/index.js';
+import type { ConfigPath, LoadedConfig } from '../../config/index.js';
+import { familyClash } from '../metrics/index.js';
 import { failOn } from './agent.js';
 import { messageOf } from './error.js';
+import type { MapPlan } from './map-plan.js';
 import { planProbe } from './probe.js';
 import { readProbeImage } from './probe-image.js';
 import { type PreparedSink, type Problem, prepareSinks, sinksOf } from './sinks.js';
@@ -13,6 +15,7 @@ export async function check(loaded: LoadedConfig, print: (text: string) => void)
   const { config } = loaded;
   const { sinks, problems } = await prepareSinks(loaded);
   const lines: string[] = [];
+  const planned: Planned[] = [];
   for (const [i, probe] of config.probes.entries()) {
     const path = ['probes', i];
     const key = 'image' in probe.source ? 'image' : 'file';
@@ -20,6 +23,7 @@ export async function check(loaded: LoadedConfig, print: (text: string) => void)
       const image = await readProbeImage(probe, config.agent.storage);
       const plan = planProbe(probe, path, image, formsOf(sinksOf(probe, sinks)), config.agent.labels);
       problems.push(...plan.problems);
+      planned.push({ path, maps: plan.maps });
       const maps = plan.maps.map((map) => `${map.spec.name} → ${map.export}`).join(', ');
       lines.push(
         `  probe ${probe.name}: ${plan.spec.programs.length} programs; ${maps || 'no map is exported'}`,
@@ -28,10 +32,31 @@ export async function check(loaded: LoadedConfig, print: (text: string) => void)
       problems.push({ path: [...path, key], message: `probe "${probe.name}": ${messageOf(error)}` });
     }
   }
+  problems.push(...clashesBetween(planned));
   failOn(problems satisfies Problem[], loaded);
   for (const sink of sinks) lines.push(`  sink ${sink.config.name}: ${sink.config.type}`);
   print(`${loaded.file}: ok\n${lines.join('\n')}\n`);
   return 0;
+}
+
+interface Planned {
+  readonly path: ConfigPath;
+  readonly maps: readonly MapPlan[];
+}
+
+/** Families that two probes would share with different types. */
+function clashesBetween(planned: readonly Planned[]): Problem[] {
+  const problems: Problem[] = [];
+  for (const [i, { path, maps }] of planned.entries()) {
+    for (const { series, spec } of maps) {
+      for (const other of planned.slice(0, i).flatMap((one) => one.maps)) {
+        const message = series && other.series && familyClash(series, other.series);
+        if (message !== undefined)
+          problems.push({ path: [...path, 'maps', spec.name, 'metric'], message: `probe ${message}` });
+      }
+    }
+  }
+  return problems;
 }
 
 function formsOf(sinks: readonly PreparedSink[]): { ndjson: boolean; columns: boolean } {

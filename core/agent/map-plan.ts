@@ -11,7 +11,7 @@ import {
   type Leaf,
   scalarLeaves,
 } from '../decode/index.js';
-import { labelNames, metricName, type SeriesSource } from '../metrics/index.js';
+import { familyClash, labelNames, MetricsError, metricName, type SeriesSource } from '../metrics/index.js';
 import { messageOf } from './error.js';
 import { LOST_MAP } from './lost-counts.js';
 import type { Problem } from './sinks.js';
@@ -81,19 +81,36 @@ export function planMaps(spec: ObjectSpec, context: PlanContext): { plans: MapPl
     try {
       plans.push(planMap(map, kind, config ?? DEFAULT_MAP, context));
     } catch (error) {
-      const key =
-        error instanceof PlanError
-          ? error.key
-          : error instanceof DecodeError && error.column
-            ? 'filter'
-            : undefined;
+      const key = keyOf(error);
       problems.push({
         path: [...context.path, 'maps', map.name, ...(key ? [key] : [])],
         message: `probe "${context.probe}", map "${map.name}": ${messageOf(error)}`,
       });
     }
   }
+  problems.push(...clashes(plans, context.path));
   return { plans, problems };
+}
+
+/** The key of a map's config that is at fault. */
+function keyOf(error: unknown): string | undefined {
+  if (error instanceof PlanError) return error.key;
+  if (error instanceof DecodeError) return error.column ? 'filter' : undefined;
+  if (error instanceof MetricsError) return error.code === 'LABEL_COLLISION' ? 'labels' : 'metric';
+  return undefined;
+}
+
+/** Maps, and fields of one map, that would be one family and must not. */
+function clashes(plans: readonly MapPlan[], path: ConfigPath): Problem[] {
+  const problems: Problem[] = [];
+  for (const [i, { series, spec }] of plans.entries()) {
+    for (const other of plans.slice(0, i + 1)) {
+      const message = series && other.series && familyClash(series, other.series);
+      if (message !== undefined)
+        problems.push({ path: [...path, 'maps', spec.name, 'metric'], message: `probe ${message}` });
+    }
+  }
+  return problems;
 }
 
 /** A map that cannot be exported as asked; `key` of its config is at fault. */
@@ -253,6 +270,8 @@ function entryValues(kind: 'counter' | 'gauge' | 'histogram', record: Layout, co
       'value',
     );
   }
+  if (kind === 'histogram' && leaves[0]!.node.kind === 'float')
+    throw new PlanError('its value is a count, which must be an integer', 'value');
   return leaves;
 }
 
@@ -260,8 +279,8 @@ function bucketLeaf(record: Layout): Leaf {
   const last = scalarLeaves(record)
     .filter((leaf) => leaf.path[0] === 'key')
     .at(-1);
-  if (!last || !isNumeric(last))
-    throw new PlanError("a histogram's bucket is the last field of its key, which must be a number");
+  if (!last || !isNumeric(last) || last.node.kind === 'float')
+    throw new PlanError("a histogram's bucket is the last field of its key, which must be an integer");
   return last;
 }
 
@@ -277,13 +296,18 @@ function fieldList(record: Layout): string {
   return `There is: ${shown}${names.length > 20 ? ', …' : ''}`;
 }
 
-function isNumeric(leaf: Leaf): boolean {
-  return leaf.node.kind === 'int' || leaf.node.kind === 'float' || leaf.node.kind === 'bool';
+/** Integers of 128 bits are text only. */
+function isNumeric({ node }: Leaf): boolean {
+  return (node.kind === 'int' && node.size <= 8) || node.kind === 'float' || node.kind === 'bool';
 }
 
 function numeric(leaf: Leaf, name: string): Leaf {
-  if (!isNumeric(leaf)) throw new PlanError(`field "${name}" is a ${leaf.node.kind}, not a number`, 'value');
-  return leaf;
+  if (isNumeric(leaf)) return leaf;
+  const is =
+    leaf.node.kind === 'int'
+      ? 'an integer of 128 bits, which no metric can hold'
+      : `a ${leaf.node.kind}, not a number`;
+  throw new PlanError(`field "${name}" is ${is}`, 'value');
 }
 
 /** Names of a label's path: a key's fields stand for themselves. */
@@ -299,7 +323,8 @@ function seriesOf(
   context: PlanContext,
 ): SeriesSource {
   const { plan } = group;
-  const several = source === 'entry' && group.valueLeaves.length > 1;
+  // A struct's or an array's number is named for its field, one that `value:` chose is not: the map stands for it.
+  const byField = source === 'entry' && config.value === undefined && !plan.bucket;
   const valueLeaves: readonly (Leaf | undefined)[] =
     group.valueLeaves.length > 0 ? group.valueLeaves : [undefined];
   return {
@@ -309,17 +334,15 @@ function seriesOf(
     source,
     families: valueLeaves.map((leaf) => {
       // The number that is shown: a histogram of a hash shows its bucket's bound, not the count.
-      const shown = plan.bucket ? bucketLeaf(source === 'entry' ? entryRecord(map) : map.value!) : leaf;
+      const shown = plan.bucket ? bucketLeaf(entryRecord(map)) : leaf;
       const duration = shown?.node.kind === 'int' && shown.node.format === 'duration';
-      const own = several ? flatPath(leaf!.path, source).join('_') : undefined;
+      const own = byField && leaf!.path.length > 1 ? flatPath(leaf!.path, source).join('_') : undefined;
       return metricName({
         map: map.name,
         kind: plan.kind,
         duration,
         ...(own === undefined ? {} : { field: own }),
-        ...(config.metric === undefined
-          ? {}
-          : { rename: several ? `${config.metric}_${own}` : config.metric }),
+        ...(config.metric === undefined ? {} : { rename: config.metric }),
         ...(config.help === undefined ? {} : { help: config.help }),
       });
     }),

@@ -1,4 +1,5 @@
 export { MetricsError, type MetricsErrorCode } from './error.js';
-export { renderLabels } from './labels.js';
-export { type FamilyName, labelNames, metricName } from './naming.js';
-export { type SeriesHandle, type SeriesSource, SeriesStore } from './store.js';
+export { labelNames, renderLabels, sanitiseName } from './labels.js';
+export { type FamilyName, metricName } from './naming.js';
+export { familyClash, type SeriesSource } from './source.js';
+export { type SeriesHandle, SeriesStore } from './store.js';

@@ -1,13 +1,16 @@
 import type { MetricType } from '../../plugins/sdk/index.js';
 import { MetricsError } from './error.js';
+import { snakeCase } from './labels.js';
 
 /** A family, named so that promtool's lint has nothing to say. */
 export interface FamilyName {
   readonly name: string;
   readonly help: string;
   readonly unit?: 'seconds' | 'bytes';
-  /** Raw values times this are in the family's unit. */
-  readonly scale: number;
+  /** Raw values divided by this are in the family's unit. (1000 / 1e9 is 0.000001, 1000 * 1e-9 is not.) */
+  readonly divisor: number;
+  /** Where a struct value makes one family a field: flattened with `_`. */
+  readonly field?: string;
 }
 
 export interface NamingInput {
@@ -16,7 +19,6 @@ export interface NamingInput {
   readonly kind: MetricType;
   /** The value is a `duration`, ns. */
   readonly duration: boolean;
-  /** Where a struct value makes one family a field. */
   readonly field?: string;
   /** The config's `metric:`. */
   readonly rename?: string;
@@ -26,92 +28,85 @@ export interface NamingInput {
 const PREFIX = /^(print|counter|gauge|hist)_/;
 /** Words that promtool's lint forbids as a part of a name: kinds, and abbreviations of units. */
 const KINDS = new Set(['counter', 'gauge', 'hist', 'histogram', 'summary', 'untyped', 'metric']);
-const ABBREVIATIONS = new Set([
-  's',
-  'ms',
-  'us',
-  'ns',
-  'sec',
-  'b',
-  'kb',
-  'mb',
-  'gb',
-  'tb',
-  'pb',
-  'm',
-  'h',
-  'd',
-]);
-/** Other units of the lint's list of non-base units, as it names them. */
-const NOT_BASE = new Set([
-  'nanoseconds',
-  'microseconds',
-  'milliseconds',
-  'minutes',
-  'hours',
-  'days',
-  'weeks',
-  'kilobytes',
-  'megabytes',
-  'gigabytes',
-]);
-const ENDINGS = new Set(['total', 'bucket', 'sum', 'count', 'info', 'created']);
+const ABBREVIATIONS = new Set('s ms us ns sec b kb mb gb tb pb m h d'.split(' '));
+/** Units that the lint knows, and of which each is no base unit with one of these in front. */
+const BASE_UNITS = new Set(
+  'amperes bytes celsius grams joules kelvin meters metres seconds volts'.split(' '),
+);
+const OTHER_UNITS = new Set(
+  'minutes hours days weeks kelvins fahrenheit rankine inches yards miles bits calories pounds ounces'.split(
+    ' ',
+  ),
+);
+const MULTIPLES =
+  /^(?:pico|nano|micro|milli|centi|deci|deca|hecto|kilo|kibi|mega|mibi|mebi|giga|gibi|tera|tebi|peta|pebi)/;
+/** Endings that mean something to the formats; in a counter's name they stand before `_total` and mean nothing. */
+const ENDINGS = new Set(['bucket', 'sum', 'count', 'created']);
+const OWN_PREFIX = 'bee_agent_';
 
 /** `counter_tcp_bytes` → `ebpf_tcp_bytes_total`. Prometheus' naming practices; design: "Names". */
 export function metricName(input: NamingInput): FamilyName {
-  const base =
-    input.rename ?? ['ebpf', input.map.replace(PREFIX, ''), ...(input.field ? [input.field] : [])].join('_');
-  let words = snake(base).filter((word) => !KINDS.has(word) && !NOT_BASE.has(word));
-  words = words.filter((word) => !ABBREVIATIONS.has(word));
-  while (words.length > 1 && ENDINGS.has(words.at(-1)!)) words.pop();
-  if (words.length === 0 || (words.length === 1 && words[0] === 'ebpf')) words.push('value');
-  if (!/^[a-z]/.test(words[0]!)) words.unshift('ebpf');
+  const { kind, duration, field } = input;
+  const words = input.rename === undefined ? madeWords(input) : renamedWords(input, input.rename);
+  if (duration && words.at(-1) !== 'seconds') words.push('seconds');
   const tail = words.at(-1);
-  if (input.duration && tail !== 'seconds') words.push('seconds');
-  const unit = input.duration || tail === 'seconds' ? 'seconds' : tail === 'bytes' ? 'bytes' : undefined;
-  if (input.kind === 'counter') words.push('total');
+  const unit = tail === 'seconds' || tail === 'bytes' ? tail : undefined;
+  if (kind === 'counter') words.push('total');
   return {
     name: words.join('_'),
     help:
-      input.help ?? `Map ${input.map}${input.field ? `, field ${input.field}` : ''}, as the probe keeps it.`,
-    scale: input.duration ? 1e-9 : 1,
+      input.help ??
+      `Map ${input.map}${field === undefined ? '' : `, field ${field}`}, as the probe keeps it.`,
+    divisor: duration ? 1e9 : 1,
     ...(unit ? { unit } : {}),
+    ...(field === undefined ? {} : { field }),
   };
 }
 
-function snake(name: string): string[] {
-  return name
-    .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
-    .replace(/([A-Z]+)([A-Z][a-z])/g, '$1_$2')
-    .toLowerCase()
-    .split(/[^a-z0-9]+/)
-    .filter(Boolean);
+function madeWords({ map, kind, field }: NamingInput): string[] {
+  const name = map.replace(PREFIX, '');
+  return [
+    'ebpf',
+    ...(field === undefined
+      ? allowed(name, kind, true)
+      : [...allowed(name, 'counter', false), ...allowed(field, kind, true, '_value')]),
+  ];
 }
 
-const RESERVED = new Set(['probe', 'le', 'quantile', 'overflow', 'job', 'instance']);
-
 /**
- * Label names of fields, from their paths: joined by `_`, made valid; `exported_` in front of one that a label
- * of ours has. Throws {@link MetricsError} when two fields come out alike.
+ * The words of a name that the lint admits. A reserved ending leaves a map's name; a field's keeps it, with
+ * `instead` behind it, or the fields `count` and `sum` of one struct would be one.
  */
-export function labelNames(
-  paths: readonly (readonly string[])[],
-  hostLabels: readonly string[] = [],
-): string[] {
-  const reserved = new Set([...RESERVED, ...hostLabels]);
-  const seen = new Map<string, string>();
-  return paths.map((path) => {
-    let name = path.join('_').replace(/[^a-zA-Z0-9_]/g, '_');
-    if (!/^[a-zA-Z_]/.test(name)) name = `_${name}`;
-    if (reserved.has(name) || name.startsWith('__')) name = `exported_${name.replace(/^_+/, '')}`;
-    const other = seen.get(name);
-    if (other !== undefined) {
-      throw new MetricsError(
-        'LABEL_COLLISION',
-        `fields "${other}" and "${path.join('.')}" would both be the label ${name}: choose with \`labels:\``,
-      );
-    }
-    seen.set(name, path.join('.'));
-    return name;
-  });
+function allowed(name: string, kind: MetricType, last: boolean, instead = ''): string[] {
+  const words = snakeCase(name)
+    .split(/[^a-z0-9]+/)
+    .filter((word) => word !== '' && !KINDS.has(word) && !ABBREVIATIONS.has(word) && !isOtherUnit(word));
+  while (last && words.at(-1) === 'total') words.pop();
+  if (last && kind !== 'counter' && ENDINGS.has(words.at(-1) ?? '')) {
+    if (instead !== '') words.push(instead.slice(1));
+    else while (ENDINGS.has(words.at(-1) ?? '') || words.at(-1) === 'total') words.pop();
+  }
+  return last && words.length === 0 ? ['value'] : words;
+}
+
+function isOtherUnit(word: string): boolean {
+  if (OTHER_UNITS.has(word)) return true;
+  const unit = word.replace(MULTIPLES, '');
+  return unit !== word && (BASE_UNITS.has(unit) || OTHER_UNITS.has(unit));
+}
+
+/** What a user chose stays as it is, but for the endings that say type and unit. */
+function renamedWords({ map, kind, field }: NamingInput, rename: string): string[] {
+  const words = rename.replace(/_total$/, '').split('_');
+  if (rename.startsWith(OWN_PREFIX))
+    throw new MetricsError('BAD_NAME', `metric: names that begin with ${OWN_PREFIX} are the agent's own`);
+  if (field !== undefined) return [...words, ...allowed(field, kind, true, '_value')];
+  if (kind === 'counter') return words;
+  const ending = rename.split('_').at(-1)!;
+  if (ending === 'total' || ENDINGS.has(ending))
+    throw new MetricsError(
+      'BAD_NAME',
+      `metric: ${map} is a ${kind}, and names that end in _${ending} are ${ending === 'total' ? "a counter's" : "parts of a histogram's"}`,
+    );
+  return words;
 }

@@ -41,6 +41,8 @@ export interface Series {
   readonly histogram?: HistogramValue;
   /** Unix ns of the start of a cumulative series: when it was first seen, or last reset. */
   readonly start?: bigint;
+  /** Only where it is not the family's. */
+  readonly origin?: MetricOrigin;
 }
 
 export interface HistogramValue {
@@ -49,6 +51,6 @@ export interface HistogramValue {
   /** Observations a bucket, NOT cumulative; one more than `bounds`, the last being +Inf. */
   readonly counts: readonly number[];
   readonly count: number;
-  /** Absent where it cannot be known (a histogram that the kernel keeps in a hash). */
-  readonly sum?: number;
+  /** Absent where it cannot be known (a histogram that the kernel keeps in a hash). bigint only where a number would not be exact. */
+  readonly sum?: number | bigint;
 }

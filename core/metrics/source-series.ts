@@ -1,0 +1,221 @@
+import type { Series } from '../../plugins/sdk/index.js';
+import type { GroupOutput } from '../decode/index.js';
+import { renderLabels } from './labels.js';
+import type { SeriesSource } from './source.js';
+
+/** One series of one map. */
+export interface Entry {
+  readonly labels: readonly (readonly [string, string])[];
+  readonly labelText: string;
+  /** One a family. */
+  readonly values: (number | bigint)[];
+  /** Ring histogram: counts a bucket. */
+  readonly buckets: Float64Array | undefined;
+  sum: number | bigint;
+  /** Entry histogram: bound → count. */
+  readonly counts: Map<number, number> | undefined;
+  start: bigint;
+  updated: bigint;
+  /** Number of the last read that had it. */
+  seen: number;
+  /** Whether it is shown: not after its key was deleted, or it expired. */
+  alive: boolean;
+}
+
+/** The series of one map. What the worker's groups are, is known by their numbers. */
+export class SourceSeries {
+  private readonly entries = new Map<string, Entry>();
+  private readonly hostLabels: readonly (readonly [string, string])[];
+  private epoch = -1;
+  /** Group number → entry, of the current epoch. */
+  private groups: Entry[] = [];
+  private reads = 0;
+
+  constructor(readonly source: SeriesSource) {
+    this.hostLabels = Object.entries(source.hostLabels);
+  }
+
+  apply(output: GroupOutput, time: bigint): void {
+    if (output.epoch !== this.epoch) {
+      this.epoch = output.epoch;
+      this.groups = [];
+    }
+    this.reads++;
+    const { kind, source, labelNames } = this.source;
+    for (let i = 0; i < output.newIds.length; i++) {
+      const values = output.newLabels[i]!;
+      this.groups[output.newIds[i]!] = this.keep(
+        labelNames.map((name, n) => [name, values[n] ?? ''] as const),
+        time,
+      );
+    }
+    if (source === 'ring') this.add(output, time);
+    else {
+      if (kind === 'histogram') this.replaceHistograms(output, time);
+      else this.replace(output, time);
+      for (const [text, entry] of this.entries) if (entry.seen !== this.reads) this.forget(text, entry);
+    }
+  }
+
+  alive(): Entry[] {
+    return [...this.entries.values()];
+  }
+
+  private keep(labels: readonly (readonly [string, string])[], time: bigint): Entry {
+    const all = [...this.hostLabels, ...labels];
+    const labelText = renderLabels(all);
+    const there = this.entries.get(labelText);
+    if (there) return there;
+    const { families, bounds, kind } = this.source;
+    const entry: Entry = {
+      labels: all,
+      labelText,
+      values: families.map(() => 0),
+      buckets: bounds ? new Float64Array(bounds.length + 1) : undefined,
+      sum: 0,
+      counts: kind === 'histogram' && !bounds ? new Map() : undefined,
+      start: time,
+      updated: time,
+      seen: -1,
+      alive: true,
+    };
+    this.entries.set(labelText, entry);
+    return entry;
+  }
+
+  private forget(text: string, entry: Entry): void {
+    this.entries.delete(text);
+    entry.alive = false;
+  }
+
+  /** The series of a group. One that had gone begins again: from nothing, and now. */
+  private of(id: number, time: bigint): Entry {
+    if (id === 0) return this.keep([['overflow', 'true']], time);
+    const entry = this.groups[id]!;
+    if (!entry.alive) {
+      entry.values.fill(0);
+      entry.buckets?.fill(0);
+      entry.sum = 0;
+      entry.start = time;
+      entry.alive = true;
+      this.entries.set(entry.labelText, entry);
+    }
+    return entry;
+  }
+
+  private add(output: GroupOutput, time: bigint): void {
+    const { kind, bounds } = this.source;
+    const width = (bounds?.length ?? 0) + 1;
+    for (let i = 0; i < output.ids.length; i++) {
+      const entry = this.of(output.ids[i]!, time);
+      entry.updated = time;
+      if (kind === 'histogram') {
+        for (let b = 0; b < width; b++) entry.buckets![b]! += output.buckets![i * width + b]!;
+        entry.sum = plus(entry.sum, output.values[0]![i]!);
+      } else {
+        for (let v = 0; v < output.values.length; v++) {
+          const value = output.values[v]![i]!;
+          entry.values[v] = kind === 'gauge' ? value : plus(entry.values[v]!, value);
+        }
+      }
+    }
+  }
+
+  private replace(output: GroupOutput, time: bigint): void {
+    const counter = this.source.kind === 'counter';
+    for (let i = 0; i < output.ids.length; i++) {
+      const entry = this.of(output.ids[i]!, time);
+      for (let v = 0; v < output.values.length; v++) {
+        const value = output.values[v]![i]!;
+        // A counter that went down began again.
+        if (counter && value < entry.values[v]!) entry.start = time;
+        entry.values[v] = value;
+      }
+      entry.updated = time;
+      entry.seen = this.reads;
+    }
+  }
+
+  private replaceHistograms(output: GroupOutput, time: bigint): void {
+    for (let i = 0; i < output.ids.length; i++) {
+      const entry = this.of(output.ids[i]!, time);
+      const counts = entry.counts!;
+      if (entry.seen !== this.reads) counts.clear();
+      entry.seen = this.reads;
+      entry.updated = time;
+      const bound = this.boundOf(Number(output.bucketValues![i]!));
+      counts.set(bound, (counts.get(bound) ?? 0) + Number(output.values[0]![i]!));
+    }
+  }
+
+  /** +Infinity for a slot beyond every number. */
+  private boundOf(raw: number): number {
+    return this.source.scale === 'log2' ? 2 ** (raw + 1) - 1 : raw;
+  }
+
+  /** Series of a ring that were idle for too long go. */
+  expire(now: bigint): void {
+    const { expire, source } = this.source;
+    if (expire === undefined || source !== 'ring') return;
+    const oldest = now - BigInt(Math.round(expire)) * 1_000_000n;
+    for (const [text, entry] of this.entries) if (entry.updated < oldest) this.forget(text, entry);
+  }
+
+  snapshot(entry: Entry, index: number): Series {
+    const { divisor } = this.source.families[index]!;
+    const common = { labels: entry.labels, labelText: entry.labelText, start: entry.start };
+    if (this.source.kind !== 'histogram') return { ...common, value: divided(entry.values[index]!, divisor) };
+    if (entry.buckets) {
+      const counts = Array.from(entry.buckets);
+      return {
+        ...common,
+        histogram: {
+          bounds: this.bounds(),
+          counts,
+          count: total(counts),
+          sum: divided(entry.sum, divisor),
+        },
+      };
+    }
+    const sorted = [...entry.counts!].sort(([a], [b]) => a - b);
+    const finite = sorted.filter(([bound]) => Number.isFinite(bound));
+    const counts = sorted.map(([, count]) => count);
+    if (finite.length === sorted.length) counts.push(0);
+    return {
+      ...common,
+      histogram: {
+        bounds: finite.map(([bound]) => bound / divisor),
+        counts,
+        count: total(counts),
+      },
+    };
+  }
+
+  /** One array for all series. */
+  private bounds(): readonly number[] {
+    this.shownBounds ??= this.source.bounds!.map((bound) => bound / this.source.families[0]!.divisor);
+    return this.shownBounds;
+  }
+  private shownBounds: readonly number[] | undefined;
+}
+
+function total(counts: readonly number[]): number {
+  let sum = 0;
+  for (const count of counts) sum += count;
+  return sum;
+}
+
+function divided(value: number | bigint, divisor: number): number | bigint {
+  return divisor === 1 ? value : Number(value) / divisor;
+}
+
+/** Exact: beyond 2^53 as a bigint. */
+function plus(a: number | bigint, b: number | bigint): number | bigint {
+  if (typeof a === 'number' && typeof b === 'number') {
+    const sum = a + b;
+    if (Number.isSafeInteger(sum) || !Number.isInteger(a) || !Number.isInteger(b)) return sum;
+  }
+  if (typeof a === 'number' && !Number.isInteger(a)) return a + Number(b);
+  if (typeof b === 'number' && !Number.isInteger(b)) return Number(a) + b;
+  return BigInt(a) + BigInt(b);
+}
