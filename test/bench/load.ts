@@ -1,0 +1,106 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { Agent } from './agent.js';
+import { Child } from './process.js';
+import { probe, program, slots } from './tools.js';
+
+const run = promisify(execFile);
+
+/** Make `total` records, `rate` a second (0: as fast as it goes); the seconds that it took. */
+export async function produce(total: number, rate = 0): Promise<number> {
+  const { stdout } = await run(program('producer'), [String(total), String(rate)]);
+  return Number(stdout);
+}
+
+export interface Outcome {
+  /** Seconds from the first record to the last one's delivery. */
+  readonly seconds: number;
+  readonly delivered: number;
+  readonly lost: number;
+  /** CPU seconds of the consumer. */
+  readonly cpu: number;
+}
+
+/** One load on something that consumes it. */
+export interface Consumer {
+  load(total: number, rate?: number): Promise<Outcome>;
+  end(): Promise<unknown>;
+}
+
+/** The agent. `map`: config of the map `load`; `sinks`: of the sinks. */
+export async function agentConsumer(
+  map: string,
+  sinks: string,
+  options: { readonly output?: string; readonly object?: string; readonly workers?: number } = {},
+): Promise<Consumer & { readonly agent: Agent }> {
+  const agent = await Agent.start(
+    `probes:
+  - { file: ${options.object ?? probe('load')}, name: load, maps: { load: ${map} } }
+sinks: ${sinks}
+agent: { listen: "127.0.0.1:0"${options.workers ? `, workers: ${options.workers}` : ''} }
+`,
+    options.output,
+  );
+  return {
+    agent,
+    end: () => agent.end(),
+    async load(total, rate) {
+      const cpu = agent.cpu;
+      const [, before = 0] = slots('produced');
+      const begun = performance.now();
+      await produce(total, rate);
+      const [, taken = 0] = slots('produced');
+      await agent.child.until(async () => (await agent.received()) >= taken);
+      const seconds = (performance.now() - begun) / 1000;
+      const delivered = taken - before;
+      return { seconds, delivered, lost: total - delivered, cpu: agent.cpu - cpu };
+    },
+  };
+}
+
+/** The C program on libbpf. It is asked for its count at the end only, so each load is a run of its own. */
+export function referenceConsumer(mode: 'count' | 'lines', output?: string, object = probe('load')): Consumer {
+  return {
+    end: async () => {},
+    async load(total, rate) {
+      const child = Child.spawn(program('consumer'), [mode, object, ...(output ? [output] : [])], {
+        stdout: 'pipe',
+      });
+      let ready = false;
+      child.process.stdout!.on('data', () => {
+        ready = true;
+      });
+      await child.until(() => ready);
+      const begun = performance.now();
+      await produce(total, rate);
+      const produced = (performance.now() - begun) / 1000;
+      const [, taken = 0] = slots('produced');
+      const text = await child.end();
+      const { records, cpu } = JSON.parse(text.slice(text.indexOf('{"records"'))) as {
+        records: number;
+        cpu: number;
+      };
+      if (records !== taken) throw new Error(`the reference read ${records} of ${taken} records`);
+      const seconds = Math.max(produced, (performance.now() - begun) / 1000 - 0.02);
+      return { seconds, delivered: records, lost: total - records, cpu };
+    },
+  };
+}
+
+/** Highest rate at which `seconds` of records pass without a loss, by bisection; records a second. */
+export async function losslessRate(
+  consumer: Consumer,
+  { from, to, seconds, steps }: { from: number; to: number; seconds: number; steps: number },
+): Promise<number> {
+  let low = 0;
+  let high = to;
+  let rate = from;
+  for (let step = 0; step < steps; step++) {
+    const { lost } = await consumer.load(Math.round(rate * seconds), rate);
+    if (lost === 0) low = rate;
+    else high = rate;
+    if (low >= to * 0.98) break;
+    rate = high === to && lost === 0 ? Math.min(to, rate * 2) : (low + high) / 2;
+  }
+  return low;
+}
