@@ -202,7 +202,8 @@ export class GroupTable {
     if (this.plan.bounds) this.buckets = grownFloats(this.buckets, size * (this.bounds.length + 1));
   }
 
-  observe(group: number, value: number): void {
+  /** `lo` and `hi`: what is added to the sum; together they are the value, wide ones in halves. */
+  observe(group: number, value: number, lo: number, hi: number): void {
     const { bounds } = this;
     let low = 0;
     let high = bounds.length;
@@ -212,7 +213,9 @@ export class GroupTable {
       else low = middle + 1;
     }
     this.buckets[group * (bounds.length + 1) + low]!++;
-    this.accumulators[0]!.lo[group]! += value;
+    const sum = this.accumulators[0]!;
+    sum.lo[group]! += lo;
+    sum.hi[group]! += hi;
   }
 
   row(group: number, bucket: bigint, count: bigint): void {
@@ -269,6 +272,9 @@ function gather({ lo, hi, wide, signed }: Accumulator, ids: Uint32Array): Number
   }
   if (exact) return values;
   const big = Array.from(ids, (id) => BigInt(hi[id]!) * 4294967296n + BigInt(lo[id]!));
+  // A sum may be beyond 64 bits: rounded is nearer than wrapped.
+  const [least, most] = signed ? [-(1n << 63n), (1n << 63n) - 1n] : [0n, (1n << 64n) - 1n];
+  if (big.some((value) => value < least || value > most)) return values;
   return signed ? BigInt64Array.from(big) : BigUint64Array.from(big);
 }
 
@@ -317,7 +323,12 @@ export function groupSource(plan: DecodePlan, table: GroupTable): string {
   if (table.bucketLeaf) {
     return `${source}g.row(q,${bigValue(table.bucketLeaf)},${bigValue(table.accumulators[0]!.leaf!)});`;
   }
-  if (kind === 'histogram') return `${source}g.observe(q,${numberValue(table.accumulators[0]!.leaf!)});`;
+  if (kind === 'histogram') {
+    const { leaf, wide, signed } = table.accumulators[0]!;
+    if (!wide) return `${source}v=${numberValue(leaf!)};g.observe(q,v,v,0);`;
+    const hi = signed ? '(hi|0)' : 'hi';
+    return `${source}${readWide(leaf!.node, 'o', leaf!.offset)}g.observe(q,${hi}*4294967296+lo,lo,${hi});`;
+  }
   table.accumulators.forEach(({ leaf, wide, signed }, i) => {
     const assign = kind === 'gauge' && plan.source === 'ring' ? '=' : '+=';
     if (!leaf) source += `A[${i}].lo[q]+=1;`;
