@@ -69,7 +69,7 @@ export class Agent {
     try {
       await this.startAll();
     } catch (error) {
-      this.failure = error;
+      this.failure ??= error;
       this.resolveEnded();
     }
   }
@@ -146,6 +146,10 @@ export class Agent {
       this.sinks.set(name, { outlet, sink });
       outlet.start();
       void outlet.ended.then(() => {
+        if (outlet.fatal) {
+          this.failure ??= new AgentError('SINK', `sink "${name}": ${outlet.error}`);
+          this.resolveEnded();
+        }
         if ([...this.sinks.values()].every((other) => other.outlet.state === 'closed')) this.resolveEnded();
       });
     }

@@ -10,6 +10,11 @@ interface Metric {
   readonly values: Map<string, { readonly labels: readonly (readonly [string, string])[]; value: number }>;
 }
 
+/** Families of the agent itself that begin alike. */
+const OWN = new Set(['up', 'received_total', 'filtered_total', 'delivered_total', 'lost_total', 'queued']);
+/** Endings that are a counter's or a histogram's. */
+const NO_GAUGE = /_(?:total|bucket|sum|count|created)$/;
+
 /** Metrics that sinks keep of themselves, as `bee_agent_sink_<name>{sink="…"}`. */
 export class SinkMetrics {
   private readonly metrics = new Map<string, Metric>();
@@ -20,6 +25,13 @@ export class SinkMetrics {
       const full = `bee_agent_sink_${name}`;
       if (!/^[a-z][a-z0-9_]*$/.test(name))
         throw new Error(`telemetry: "${name}" is no snake_case metric name`);
+      if (type === 'counter' ? !name.endsWith('_total') : NO_GAUGE.test(name))
+        throw new Error(
+          type === 'counter'
+            ? `telemetry: the counter "${name}" must end in _total`
+            : `telemetry: the gauge "${name}" ends like a counter or a part of a histogram`,
+        );
+      if (OWN.has(name)) throw new Error(`telemetry: ${full} is a metric of the agent itself`);
       let metric = this.metrics.get(full);
       if (!metric) {
         if (this.metrics.size >= MAX_METRICS) throw new Error('telemetry: too many metrics');

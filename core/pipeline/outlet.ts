@@ -25,6 +25,7 @@ class SinkOutlet implements Outlet {
   readonly accepts: Accepts;
   state: Outlet['state'] = 'opening';
   error?: string | undefined;
+  fatal = false;
   readonly ended: Promise<void>;
   private resolveEnded!: () => void;
   private readonly queue: BatchQueue;
@@ -97,6 +98,11 @@ class SinkOutlet implements Outlet {
         this.backoff.reset();
         return true;
       } catch (error) {
+        if ((error as { fatal?: unknown } | null)?.fatal === true) {
+          this.fatal = true;
+          this.end(messageOf(error));
+          return false;
+        }
         this.fail(error);
         await this.pause(this.backoff.delay());
       }

@@ -42,6 +42,8 @@ export interface Outlet {
   readonly state: 'opening' | 'up' | 'retrying' | 'closed';
   /** Last error, for `/readyz` and the log. */
   readonly error?: string | undefined;
+  /** `open` threw an error whose `fatal` is true: no later attempt would be better, and the agent ends. */
+  readonly fatal: boolean;
   /** Take a batch; when the queue is full the batch is counted as lost (`queue_full`). */
   offer(batch: EventBatchData): void;
   /** Metric batches: replaced by newer ones while they wait, as they are cumulative. */
@@ -50,7 +52,7 @@ export interface Outlet {
   counts(): Iterable<{ readonly probe: string; readonly map: string; readonly counts: DeliveryCounts }>;
   /** The sink's own `fetch`, where it has one and is open. */
   readonly fetch?: ((request: Request) => Promise<Response>) | undefined;
-  /** Resolves when the sink ends by itself (`closed` result). */
+  /** Resolves when the sink ends by itself (`closed` result, fatal error of `open`). */
   readonly ended: Promise<void>;
   /** Begin: open the sink (with back-off), then deliver. */
   start(): void;

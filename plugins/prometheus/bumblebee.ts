@@ -1,27 +1,91 @@
-import type { MetricBatch, MetricFamily, Series } from '../sdk/index.js';
+import type { MetricFamily, MetricOrigin, Series } from '../sdk/index.js';
+import type { ExposedFamily } from './exposition.js';
 
-/** The original's names: `ebpf_solo_io_<map>{<field>="…"}`, the record's own labels only. The agent's own metrics stay as they are. */
-export function bumblebeeNames(batch: MetricBatch): MetricBatch {
-  return { ...batch, families: batch.families.map(rename) };
+const PREFIX = 'ebpf_solo_io_';
+
+interface Part {
+  readonly family: MetricFamily;
+  readonly origin: MetricOrigin;
+  readonly series: Series[];
 }
 
-function rename(family: MetricFamily): MetricFamily {
+/**
+ * The original's names: `ebpf_solo_io_<map>{<field>="…"}`, the record's own labels only. Where several probes have
+ * a map of one name, which the original's one program a process never had, the host's labels stay and tell them
+ * apart. The agent's own metrics stay as they are. Series are renamed while they are walked through.
+ */
+export function bumblebeeNames(families: readonly MetricFamily[]): ExposedFamily[] {
+  const byName = new Map<string, Part[]>();
+  const own: ExposedFamily[] = [];
+  for (const family of families) {
+    if (!family.origin) own.push(family);
+    for (const part of parts(family)) {
+      const name = nameOf(part.origin);
+      const there = byName.get(name);
+      if (!there) byName.set(name, [part]);
+      // Of another type it cannot join: it keeps the name that is sure to be its own.
+      else if (there[0]!.family.type !== family.type) own.push({ ...family, series: part.series });
+      else there.push(part);
+    }
+  }
+  const renamed = [...byName].map(([name, all]) => ({ ...all[0]!.family, name, series: renamedSeries(all) }));
+  return [...renamed, ...own];
+}
+
+function nameOf({ map, field }: MetricOrigin): string {
+  return PREFIX + valid(field === undefined ? map : `${map}_${field}`);
+}
+
+/** A family, one part a map that makes its series. */
+function parts(family: MetricFamily): Part[] {
   const { origin } = family;
-  if (!origin) return family;
-  const name = `ebpf_solo_io_${origin.map}${origin.field ? `_${origin.field}` : ''}`;
-  return {
-    ...family,
-    name,
-    series: family.series.map((series) => strip(series, origin.hostLabels, origin.fieldNames)),
-  };
+  if (!origin) return [];
+  const byOrigin = new Map<MetricOrigin, Series[]>();
+  for (const series of family.series) {
+    const key = series.origin ?? origin;
+    const part = byOrigin.get(key);
+    if (part) part.push(series);
+    else byOrigin.set(key, [series]);
+  }
+  return [...byOrigin].map(([from, series]) => ({ family, origin: from, series }));
 }
 
-function strip(series: Series, hostLabels: number, fieldNames: readonly string[]): Series {
-  const labels = series.labels
-    .slice(hostLabels)
-    .map(([name, value], i) => [fieldNames[i] ?? name, value] as const);
-  const labelText = labels
+function* renamedSeries(all: readonly Part[]): Generator<Series> {
+  const keepHost = all.length > 1 || !sameHost(all[0]!);
+  for (const { family, origin, series } of all) {
+    for (const one of series) {
+      const labels = one.labels
+        .map(([name, value], i) => [fieldName(name, i, family, origin), value] as const)
+        .slice(keepHost ? 0 : origin.hostLabels);
+      yield { ...one, labels, labelText: render(labels) };
+    }
+  }
+}
+
+/** Whether the host's labels are the same on all, and so tell nothing apart. */
+function sameHost({ origin, series }: Part): boolean {
+  const first = series[0]!;
+  return series.every(({ labels }) => {
+    for (let i = 0; i < origin.hostLabels; i++) if (labels[i]?.[1] !== first.labels[i]?.[1]) return false;
+    return true;
+  });
+}
+
+function fieldName(name: string, index: number, family: MetricFamily, origin: MetricOrigin): string {
+  const field = origin.fieldNames[index - origin.hostLabels];
+  // The overflow series has no fields; a histogram's `le` is its buckets'.
+  if (field === undefined || name === 'overflow' || (family.type === 'histogram' && field === 'le'))
+    return name;
+  return valid(field);
+}
+
+function valid(name: string): string {
+  const text = name.replace(/[^a-zA-Z0-9_]/g, '_');
+  return /^\d/.test(text) ? `_${text}` : text;
+}
+
+function render(labels: Series['labels']): string {
+  return labels
     .map(([name, value]) => `${name}="${value.replace(/[\\"\n]/g, (c) => (c === '\n' ? '\\n' : `\\${c}`))}"`)
     .join(',');
-  return { ...series, labels, labelText };
 }

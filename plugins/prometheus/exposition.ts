@@ -1,77 +1,91 @@
-import type { MetricBatch, MetricFamily, Series } from '../sdk/index.js';
+import type { HistogramValue, MetricFamily, Series } from '../sdk/index.js';
 import type { Format } from './accept.js';
 
-/** Series rendered between two looks at the clock. */
-const STRIDE = 256;
+type Kind = Format['kind'];
+
+/** A family whose series may be made while they are walked through. */
+export type ExposedFamily = Omit<MetricFamily, 'series'> & { readonly series: Iterable<Series> };
+
 const SLICE_MS = 8;
 const CHUNK = 64 * 1024;
+/** Series between two looks at the clock. */
+const STRIDE = 64;
 
-/** Text in pieces, so that a big exposition does not hold the event loop. */
-export async function* expose(batch: MetricBatch, format: Format): AsyncGenerator<string> {
+/** Text in pieces of about 64 KiB, the event loop turning in between, so that a big exposition does not hold it. */
+export async function* expose(families: readonly ExposedFamily[], format: Kind): AsyncGenerator<Buffer> {
   let text = '';
   let slice = performance.now();
   let rendered = 0;
-  for (const family of batch.families) {
-    if (family.series.length === 0) continue;
-    text += header(family, format);
+  // To OpenMetrics a counter's name has no _total, and may then be another family's.
+  const taken = new Set(families.filter(({ type }) => type !== 'counter').map(({ name }) => name));
+  for (const family of families) {
+    let empty = true;
     for (const series of family.series) {
-      text += sample(family, series, format);
-      if (++rendered % STRIDE !== 0) continue;
-      if (performance.now() - slice > SLICE_MS || text.length > CHUNK) {
-        yield text;
-        text = '';
-        await new Promise((resolve) => setImmediate(resolve));
-        slice = performance.now();
-      }
+      if (empty) text += header(family, format, taken);
+      empty = false;
+      text += sample(family.name, series, format);
+      const late = ++rendered % STRIDE === 0 && performance.now() - slice > SLICE_MS;
+      if (!late && text.length < CHUNK) continue;
+      yield Buffer.from(text);
+      text = '';
+      if (performance.now() - slice <= SLICE_MS) continue;
+      await new Promise((resolve) => setImmediate(resolve));
+      slice = performance.now();
     }
   }
   if (format === 'openmetrics') text += '# EOF\n';
-  if (text !== '') yield text;
+  if (text !== '') yield Buffer.from(text);
 }
 
-function header(family: MetricFamily, format: Format): string {
-  const name =
-    format === 'openmetrics' && family.type === 'counter' ? family.name.replace(/_total$/, '') : family.name;
+function header(family: ExposedFamily, format: Kind, taken: ReadonlySet<string>): string {
   const help = family.help.replace(/\\/g, '\\\\').replace(/\n/g, '\\n');
-  const shown = format === 'openmetrics' ? help.replace(/"/g, '\\"') : help;
-  // OpenMetrics wants the unit as the name's last word.
-  const unit =
-    format === 'openmetrics' && family.unit && name.endsWith(`_${family.unit}`)
-      ? `# UNIT ${name} ${family.unit}\n`
-      : '';
-  return `# HELP ${name} ${shown}\n# TYPE ${name} ${family.type}\n${unit}`;
+  if (format === 'text') return `# HELP ${family.name} ${help}\n# TYPE ${family.name} ${family.type}\n`;
+  let { name }: { name: string } = family;
+  let type: string = family.type;
+  if (type === 'counter') {
+    const short = name.replace(/_total$/, '');
+    // A counter must be called x_total, and x must be free: or it is a value of unknown type.
+    if (short === name || taken.has(short)) type = 'unknown';
+    else name = short;
+  }
+  const unit = family.unit && name.endsWith(`_${family.unit}`) ? `# UNIT ${name} ${family.unit}\n` : '';
+  return `# HELP ${name} ${help.replace(/"/g, '\\"')}\n# TYPE ${name} ${type}\n${unit}`;
 }
 
-function sample(family: MetricFamily, series: Series, format: Format): string {
-  const { name } = family;
-  const { labelText, histogram } = series;
-  if (!histogram) return `${name}${braces(labelText)} ${number(series.value ?? 0)}\n`;
-  const lead = labelText === '' ? '' : `${labelText},`;
+function sample(name: string, { labelText, histogram, value }: Series, format: Kind): string {
+  const labels = labelText === '' ? '' : `{${labelText}}`;
+  if (!histogram) return `${name}${labels} ${number(value ?? Number.NaN)}\n`;
+  const lead = `${name}_bucket{${labelText === '' ? '' : `${labelText},`}le="`;
   let text = '';
   let cumulative = 0;
-  histogram.bounds.forEach((bound, i) => {
+  for (const [i, bound] of histogram.bounds.entries()) {
     cumulative += histogram.counts[i]!;
-    text += `${name}_bucket{${lead}le="${format === 'openmetrics' ? canonical(bound) : number(bound)}"} ${cumulative}\n`;
-  });
-  text += `${name}_bucket{${lead}le="+Inf"} ${histogram.count}\n`;
-  // OpenMetrics: a histogram with _count has _sum; where no sum is known, neither is shown.
-  if (histogram.sum !== undefined) text += `${name}_sum${braces(labelText)} ${number(histogram.sum)}\n`;
-  if (histogram.sum !== undefined || format === 'text')
-    text += `${name}_count${braces(labelText)} ${histogram.count}\n`;
+    text += `${lead}${format === 'openmetrics' ? canonical(bound) : number(bound)}"} ${cumulative}\n`;
+  }
+  text += `${lead}+Inf"} ${histogram.count}\n`;
+  const { sum, count } = shownTotals(histogram, format);
+  if (sum !== undefined) text += `${name}_sum${labels} ${number(sum)}\n`;
+  if (count !== undefined) text += `${name}_count${labels} ${count}\n`;
   return text;
 }
 
-function braces(labelText: string): string {
-  return labelText === '' ? '' : `{${labelText}}`;
+/** OpenMetrics shows sum and count together or not at all; and no sum, which could fall, where buckets are negative. */
+function shownTotals(
+  { sum, count, bounds }: HistogramValue,
+  format: Kind,
+): { sum?: number | bigint; count?: number } {
+  if (format === 'text') return sum === undefined ? { count } : { sum, count };
+  return sum === undefined || (bounds[0] ?? 0) < 0 ? {} : { sum, count };
 }
 
+/** Integers with their exact digits. */
 function number(value: number | bigint): string {
   if (value === Number.POSITIVE_INFINITY) return '+Inf';
   if (value === Number.NEGATIVE_INFINITY) return '-Inf';
   return String(value);
 }
 
-/** `le` of OpenMetrics is a float: `10.0`. */
+/** `le` of OpenMetrics is a float: `10.0`, `1e+21`. */
 function canonical(bound: number): string {
   const text = number(bound);
   return /^-?\d+$/.test(text) ? `${text}.0` : text;

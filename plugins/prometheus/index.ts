@@ -1,13 +1,26 @@
 import { z } from 'zod';
 import { defineSink } from '../sdk/index.js';
+import { type Address, listen, parseAddress } from './listen.js';
 import { scrapeHandler } from './scrape.js';
 
+const ADDRESS = 'expected an address such as 127.0.0.1:9100, [::1]:9100, :9100 or unix:/run/prom.sock';
+
 const options = z.strictObject({
-  /** Path on the agent's server. */
+  /** Where the metrics are. */
   path: z
     .string()
     .regex(/^\/[\w./-]*$/, 'expected a path such as /metrics')
     .default('/metrics'),
+  /** An address of the sink's own, which serves `path` and nothing else; without it, `path` is on the agent's server. */
+  listen: z
+    .string(ADDRESS)
+    .transform((text, context): Address => {
+      const address = parseAddress(text);
+      if (address) return address;
+      context.issues.push({ code: 'custom', input: text, message: ADDRESS });
+      return z.NEVER;
+    })
+    .optional(),
   /** `bumblebee`: the names of the original, in text format 0.0.4 only. */
   naming: z.enum(['prometheus', 'bumblebee']).default('prometheus'),
 });
@@ -20,5 +33,19 @@ export default defineSink<PrometheusOptions>({
   type: 'prometheus',
   accepts: { events: false, metrics: true },
   options,
-  open: (chosen, context) => ({ fetch: scrapeHandler(chosen, context), close() {} }),
+  async open(chosen, context) {
+    const fetch = scrapeHandler(chosen, context);
+    if (!chosen.listen) return { fetch, close() {} };
+    const listener = await listen(chosen.listen, chosen.path, fetch);
+    context.log.info(
+      `metrics at ${listener.url}${listener.url.startsWith('unix:') ? ` ${chosen.path}` : chosen.path}`,
+    );
+    let closed: Promise<void> | undefined;
+    return {
+      close: () => {
+        closed ??= listener.close();
+        return closed;
+      },
+    };
+  },
 });

@@ -1,50 +1,57 @@
-import { Readable } from 'node:stream';
+import { pipeline, Readable } from 'node:stream';
 import { createGzip } from 'node:zlib';
 import type { SinkContext } from '../sdk/index.js';
-import { acceptsGzip, CONTENT_TYPES, negotiate } from './accept.js';
+import { acceptsGzip, negotiate, TEXT } from './accept.js';
 import { bumblebeeNames } from './bumblebee.js';
 import { expose } from './exposition.js';
-import type { PrometheusOptions } from './index.js';
 
 /** Scrapes at once; more get 503, so that slow readers cannot hold any amount of memory. */
 const MAX_SCRAPES = 8;
+/** A scrape that takes longer has a reader that stopped reading: it gives its place back. */
+const MAX_SCRAPE_MS = 60_000;
+
+export interface ScrapeOptions {
+  readonly naming: 'prometheus' | 'bumblebee';
+}
 
 export function scrapeHandler(
-  options: PrometheusOptions,
-  context: SinkContext,
+  options: ScrapeOptions,
+  context: Pick<SinkContext, 'collect' | 'telemetry'>,
 ): (request: Request) => Promise<Response> {
   let running = 0;
   const scrapes = context.telemetry.counter('scrapes_total', 'Scrapes answered.');
+  const bumblebee = options.naming === 'bumblebee';
   return async (request) => {
+    // OpenMetrics would add _total to names that are to stay as they are.
+    const format = bumblebee ? TEXT : negotiate(request.headers.get('accept'));
+    const gzip = acceptsGzip(request.headers.get('accept-encoding'));
+    const headers: Record<string, string> = {
+      'content-type': format.contentType,
+      'cache-control': 'no-store',
+      vary: 'accept, accept-encoding',
+      ...(gzip ? { 'content-encoding': 'gzip' } : {}),
+    };
+    if (request.method === 'HEAD') return new Response(null, { headers });
     if (running >= MAX_SCRAPES)
       return new Response('Too many scrapes at once\n', { status: 503, headers: { 'retry-after': '1' } });
     running++;
-    let over = false;
-    const finish = (): void => {
-      if (!over) running--;
-      over = true;
-    };
     try {
+      const { families } = await context.collect();
+      const text = Readable.from(expose(bumblebee ? bumblebeeNames(families) : families, format.kind), {
+        objectMode: false,
+        highWaterMark: 256 * 1024,
+      });
+      const timeout = setTimeout(() => text.destroy(new Error('the scrape took too long')), MAX_SCRAPE_MS);
+      timeout.unref();
+      text.once('close', () => {
+        running--;
+        clearTimeout(timeout);
+      });
       scrapes.add(1);
-      const bumblebee = options.naming === 'bumblebee';
-      const format = bumblebee ? 'text' : negotiate(request.headers.get('accept'));
-      const gzip = acceptsGzip(request.headers.get('accept-encoding'));
-      const headers: Record<string, string> = {
-        'content-type': CONTENT_TYPES[format],
-        vary: 'accept, accept-encoding',
-      };
-      if (gzip) headers['content-encoding'] = 'gzip';
-      if (request.method === 'HEAD') {
-        finish();
-        return new Response(null, { headers });
-      }
-      const collected = await context.collect();
-      const text = Readable.from(expose(bumblebee ? bumblebeeNames(collected) : collected, format));
-      text.once('close', finish);
-      const body = gzip ? text.pipe(createGzip({ level: 1 })).once('close', () => text.destroy()) : text;
+      const body = gzip ? pipeline(text, createGzip({ level: 1 }), () => {}) : text;
       return new Response(Readable.toWeb(body) as ReadableStream, { headers });
     } catch (error) {
-      finish();
+      running--;
       throw error;
     }
   };

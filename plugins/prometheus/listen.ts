@@ -1,0 +1,95 @@
+import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
+import type { Server } from 'node:http';
+import { connect } from 'node:net';
+import { createAdaptorServer } from '@hono/node-server';
+import { Hono } from 'hono';
+
+export type Address =
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number; readonly text: string }
+  | { readonly kind: 'unix'; readonly path: string; readonly text: string };
+
+/** `host:port`, `[::1]:port`, `:port` (every interface), `unix:/path`. Undefined when it is none of these. */
+export function parseAddress(text: string): Address | undefined {
+  if (text.startsWith('unix:')) {
+    const path = text.slice('unix:'.length);
+    return path !== '' && !path.includes('\0') && Buffer.byteLength(path) <= 107
+      ? { kind: 'unix', path, text }
+      : undefined;
+  }
+  const match = /^(?:\[([0-9A-Fa-f:.]+(?:%[\w.-]+)?)\]|([A-Za-z0-9._-]*)):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  return match && port <= 65_535 ? { kind: 'tcp', host: match[1] ?? match[2] ?? '', port, text } : undefined;
+}
+
+/** The address cannot be had. No later attempt would be better, so the agent ends: `fatal`. */
+export class ListenError extends Error {
+  override readonly name = 'ListenError';
+  readonly fatal = true;
+}
+
+export interface Listener {
+  /** `http://127.0.0.1:9100` or `unix:/run/prom.sock`. */
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** Serve `handler` at `path`, and nothing else. Throws {@link ListenError}. */
+export async function listen(
+  address: Address,
+  path: string,
+  handler: (request: Request) => Promise<Response>,
+): Promise<Listener> {
+  const app = new Hono();
+  app.get(path, (context) => handler(context.req.raw));
+  app.all(path, (context) =>
+    context.text('Method not allowed: only GET and HEAD\n', 405, { allow: 'GET, HEAD' }),
+  );
+  app.notFound((context) => context.text(`Not found. There is: ${path}\n`, 404));
+  app.onError((error, context) => context.text(`Internal error: ${error.message}\n`, 500));
+  const server = createAdaptorServer({ fetch: app.fetch }) as Server;
+  if (address.kind === 'unix') await removeStaleSocket(address.path);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(address, error)));
+    if (address.kind === 'unix') server.listen(address.path, resolve);
+    else server.listen(address.port, ...(address.host === '' ? [] : [address.host]), resolve);
+  });
+  if (address.kind === 'unix') chmodSync(address.path, 0o660);
+  return {
+    url: urlOf(server, address),
+    async close() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeIdleConnections();
+      const force = setTimeout(() => server.closeAllConnections(), 500);
+      await closed;
+      clearTimeout(force);
+    },
+  };
+}
+
+function urlOf(server: Server, address: Address): string {
+  const bound = server.address();
+  if (address.kind === 'unix' || bound === null || typeof bound === 'string') return address.text;
+  return `http://${bound.address.includes(':') ? `[${bound.address}]` : bound.address}:${bound.port}`;
+}
+
+function listenError({ text }: Address, error: NodeJS.ErrnoException): ListenError {
+  return new ListenError(
+    error.code === 'EADDRINUSE'
+      ? `listen: ${text} is in use by another process. Stop it, or choose another address`
+      : `listen: cannot listen on ${text}: ${error.message}`,
+    { cause: error },
+  );
+}
+
+/** A socket that nobody answers is left over from a killed agent. */
+async function removeStaleSocket(path: string): Promise<void> {
+  if (!lstatSync(path, { throwIfNoEntry: false })?.isSocket()) return;
+  const answered = await new Promise<boolean>((resolve) => {
+    const socket = connect(path, () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+  if (!answered) unlinkSync(path);
+}
