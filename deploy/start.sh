@@ -6,11 +6,13 @@ bash deploy/setup.sh
 build_project
 
 node=$(command -v node)
+stored=$(as_root "$node" dist/core/cli/main.js list --output json)
 for source in examples/probes/*.c; do
   name=$(basename "$source" .c)
   reference=localhost/examples/$name:latest
   stamp=dist/.probe-$name
-  if [[ ! -f $stamp || $source -nt $stamp ]] || ! as_root "$node" dist/core/cli/main.js list --output json | grep -q "\"$reference\""; then
+  newer=$(find "$source" examples/probes/*.h -newer "$stamp" 2>/dev/null || echo "no stamp")
+  if [[ -n $newer || $stored != *"\"$reference\""* ]]; then
     say "Building $reference"
     as_root "$node" dist/core/cli/main.js build "$source" "$reference" >&2
     touch "$stamp"

@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-3-Clause
-// Every program that is started: who started it, and what.
+// Every program that is started: who started it, what, and with which arguments.
+//
+//   pid 4711 ppid 812 uid 0 comm ls filename /usr/bin/ls args "ls -l /tmp"
+//
+// Linux 5.8 or newer.
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 #include "bee.h"
+
+#define ARGS 256
 
 struct exec {
 	ktime time;
@@ -11,7 +17,8 @@ struct exec {
 	__u32 ppid;
 	__u32 uid;
 	char comm[16];
-	char filename[96];
+	char filename[128];
+	char args[ARGS];
 };
 
 struct {
@@ -20,10 +27,31 @@ struct {
 	__type(value, struct exec);
 } print_execs SEC(".maps");
 
+BEE_LOST(print_execs);
+
+// The kernel keeps the arguments one after another, each with its NUL. What is too long is cut.
+static __always_inline void read_args(struct exec *exec, struct task_struct *task)
+{
+	unsigned long start = BPF_CORE_READ(task, mm, arg_start);
+	unsigned long size = BPF_CORE_READ(task, mm, arg_end) - start;
+	if (size >= ARGS)
+		size = ARGS - 1;
+	exec->args[0] = 0;
+	if (bpf_probe_read_user(exec->args, size, (void *)start))
+		return;
+	exec->args[size & (ARGS - 1)] = 0;
+	for (unsigned int i = 0; i < ARGS - 1; i++) {
+		if (i + 1 >= size)
+			break;
+		if (exec->args[i] == 0)
+			exec->args[i] = ' ';
+	}
+}
+
 SEC("tracepoint/sched/sched_process_exec")
 int on_exec(struct trace_event_raw_sched_process_exec *ctx)
 {
-	struct exec *exec = bpf_ringbuf_reserve(&print_execs, sizeof(*exec), 0);
+	struct exec *exec = bee_reserve(print_execs, sizeof(*exec));
 	if (!exec)
 		return 0;
 	struct task_struct *task = (void *)bpf_get_current_task();
@@ -35,6 +63,7 @@ int on_exec(struct trace_event_raw_sched_process_exec *ctx)
 	// The tracepoint's string lies behind its record; the low 16 bits say where.
 	bpf_probe_read_kernel_str(exec->filename, sizeof(exec->filename),
 				  (char *)ctx + (ctx->__data_loc_filename & 0xffff));
+	read_args(exec, task);
 	bpf_ringbuf_submit(exec, 0);
 	return 0;
 }
