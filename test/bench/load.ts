@@ -59,7 +59,11 @@ agent: { listen: "127.0.0.1:0"${options.workers ? `, workers: ${options.workers}
 }
 
 /** The C program on libbpf. It is asked for its count at the end only, so each load is a run of its own. */
-export function referenceConsumer(mode: 'count' | 'lines', output?: string, object = probe('load')): Consumer {
+export function referenceConsumer(
+  mode: 'count' | 'lines',
+  output?: string,
+  object = probe('load'),
+): Consumer {
   return {
     end: async () => {},
     async load(total, rate) {

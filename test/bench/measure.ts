@@ -29,7 +29,11 @@ export async function measure(bench: BenchCase, runs: number, options: BenchOpti
     published: !('measure' in reference),
     ...(bench.target ? { target: bench.target.text, met: ratio >= bench.target.ratio } : {}),
     ...(names.length > 0
-      ? { also: Object.fromEntries(names.map((name) => [name, median(ours.map((one) => one.also?.[name] ?? 0))])) }
+      ? {
+          also: Object.fromEntries(
+            names.map((name) => [name, median(ours.map((one) => one.also?.[name] ?? 0))]),
+          ),
+        }
       : {}),
     runs,
   };

@@ -32,7 +32,9 @@ function taskNs(pid: number, task: string): number {
 /** Private memory, bytes: what would come back if it ended. Mapped rings are shared with the kernel, and not in it. */
 export function privateBytes(pid: number): number {
   const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
-  return [...text.matchAll(/^Private_\w+:\s+(\d+) kB/gm)].reduce((sum, match) => sum + Number(match[1]), 0) * 1024;
+  return (
+    [...text.matchAll(/^Private_\w+:\s+(\d+) kB/gm)].reduce((sum, match) => sum + Number(match[1]), 0) * 1024
+  );
 }
 
 /** Highest resident memory so far, bytes. */

@@ -26,7 +26,10 @@ export function program(name: 'consumer' | 'producer' | 'stopwatch'): string {
 }
 
 /** Compile a probe; `defines` are its sizes. */
-export function probe(name: 'load' | 'keys' | 'tick', defines: Readonly<Record<string, number>> = {}): string {
+export function probe(
+  name: 'load' | 'keys' | 'tick',
+  defines: Readonly<Record<string, number>> = {},
+): string {
   const flags = Object.entries(defines).map(([key, value]) => `-D${key}=${value}`);
   const arm = process.arch === 'arm64';
   return once(`probes/${name}${flags.join('')}.o`, (output) =>

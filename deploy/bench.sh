@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# npm run bench [-- ARGUMENTS]: the set-up of the tests, then the bench.
+source "$(dirname "$0")/lib.sh"
+need_node
+bash deploy/setup.sh --test
+build_project
+node node_modules/typescript/bin/tsc -p tsconfig.bench.json >&2
+exec node dist/test/bench/main.js "$@"

@@ -1,0 +1,47 @@
+import { execFileSync } from 'node:child_process';
+import { Agent } from '../agent.js';
+import type { BenchCase } from '../case.js';
+import { Child, sleep } from '../process.js';
+import { probe, program } from '../tools.js';
+
+const KEYS = 100_000;
+const SECONDS = 5;
+
+export const hashPoll: BenchCase = {
+  name: 'hash-poll',
+  what: `hash of ${KEYS.toLocaleString('en')} keys → series, read each second: CPU a pass`,
+  unit: 'CPU s',
+  better: 'lower',
+  target: { ratio: 0.5, text: 'within 2 × C with batch look-ups' },
+  async prepare() {
+    const agent = await Agent.start(
+      `probes: [{ file: ${probe('keys')}, maps: { counter_keys: { max_series: 200000 } } }]\nsinks: { prom: { type: prometheus } }\nagent: { listen: "127.0.0.1:0" }\n`,
+    );
+    execFileSync(program('producer'), ['fill', String(KEYS)]);
+    await sleep(3000);
+    return {
+      ours: async () => {
+        const before = agent.cpu;
+        await sleep(SECONDS * 1000);
+        const value = (agent.cpu - before) / SECONDS;
+        return { value, also: { 'of ebpf_exporter (2 s a pass, published)': value / 2 } };
+      },
+      reference: {
+        what: 'C: bpf_map_lookup_batch, label text and value of each key by sprintf',
+        measure: async () => {
+          const child = Child.spawn(program('consumer'), ['poll', probe('keys'), '5', String(KEYS)]);
+          const closed = new Promise((done) => child.process.once('close', done));
+          await closed;
+          const text = child.stderr;
+          const { cpu, records } = JSON.parse(text.slice(text.indexOf('{"records"'))) as {
+            cpu: number;
+            records: number;
+          };
+          if (records !== 5 * KEYS) throw new Error(`the reference read ${records} keys`);
+          return { value: cpu / 5 };
+        },
+      },
+      end: () => agent.end(),
+    };
+  },
+};

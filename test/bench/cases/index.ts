@@ -1,0 +1,33 @@
+import type { BenchCase } from '../case.js';
+import { busyCost } from './busy-cost.js';
+import { hashPoll } from './hash-poll.js';
+import { idle } from './idle.js';
+import { latency, latencyTail } from './latency.js';
+import {
+  ringCounter,
+  ringCounterLossless,
+  ringCounterSteady,
+  ringNdjson,
+  ringNdjsonPeer,
+  ringObjects,
+  ringSustained,
+} from './ring.js';
+import { scrape } from './scrape.js';
+import { start } from './start.js';
+
+export const cases: readonly BenchCase[] = [
+  ringCounter,
+  ringCounterLossless,
+  ringCounterSteady,
+  ringNdjson,
+  ringNdjsonPeer,
+  ringObjects,
+  ringSustained,
+  hashPoll,
+  scrape,
+  latency,
+  latencyTail,
+  start,
+  idle,
+  busyCost,
+];

@@ -1,0 +1,85 @@
+import { spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { BenchCase, Sample } from '../case.js';
+import { Child, sleep } from '../process.js';
+import { probe, program, ROOT, WORK } from '../tools.js';
+
+const TICKS = 3000;
+
+/** Time from the record in the kernel to its line at the end of a pipe. */
+async function delays(child: Child): Promise<Sample> {
+  const stopwatch = spawn(program('stopwatch'), [String(TICKS)], {
+    stdio: [child.process.stdout, 'pipe', 'inherit'],
+  });
+  let text = '';
+  stopwatch.stdout!.on('data', (chunk) => {
+    text += chunk;
+  });
+  await new Promise((done) => stopwatch.once('close', done));
+  await child.end();
+  const { count, median, p99 } = JSON.parse(text) as { count: number; median: number; p99: number };
+  if (count !== TICKS) throw new Error(`${count} of ${TICKS} ticks came`);
+  return { value: median / 1000, also: { 'p99, µs': p99 / 1000 } };
+}
+
+async function ours(): Promise<Sample> {
+  const config = join(WORK, 'latency.yaml');
+  writeFileSync(
+    config,
+    `probes: [{ file: ${probe('tick')}, name: tick }]\nsinks: { out: { type: stdout, format: json } }\nagent: { listen: "127.0.0.1:0" }\n`,
+    { mode: 0o600 },
+  );
+  const child = Child.spawn(process.execPath, [join(ROOT, 'dist/core/agent/main.js'), '--config', config], {
+    stdout: 'pipe',
+  });
+  await child.until(() => child.stderr.includes('running:'));
+  await sleep(300);
+  return delays(child);
+}
+
+async function reference(): Promise<Sample> {
+  const child = Child.spawn(program('consumer'), ['latency', probe('tick')], { stdout: 'pipe' });
+  await child.until(() => child.stderr.includes('ready'));
+  await sleep(300);
+  return delays(child);
+}
+
+let theirs: Sample | undefined;
+
+export const latency: BenchCase = {
+  name: 'latency',
+  what: 'one record a millisecond: submit in the kernel → its line read from stdout, median',
+  unit: 'µs',
+  better: 'lower',
+  target: { ratio: 1, text: 'median under 300 µs' },
+  prepare: async () => ({
+    ours: async () => {
+      const sample = await ours();
+      theirs = await reference();
+      return {
+        ...sample,
+        also: { ...sample.also, 'C, median µs': theirs.value, 'C, p99 µs': theirs.also!['p99, µs']! },
+      };
+    },
+    reference: { what: 'the target itself', published: 300 },
+  }),
+};
+
+export const latencyTail: BenchCase = {
+  name: 'latency-p99',
+  what: 'the same, 99th percentile',
+  unit: 'µs',
+  better: 'lower',
+  target: { ratio: 1, text: 'under 3 ms, or twice C in the same run' },
+  prepare: async () => ({
+    ours: async () => {
+      const sample = await ours();
+      return { value: sample.also!['p99, µs']! };
+    },
+    reference: {
+      what: '3 ms, or twice C in the same run where that is more',
+      measure: async () => ({ value: Math.max(3000, 2 * (await reference()).also!['p99, µs']!) }),
+    },
+  }),
+};

@@ -1,0 +1,75 @@
+import { execFileSync } from 'node:child_process';
+import { Counter, Registry } from 'prom-client';
+import { Agent } from '../agent.js';
+import type { BenchCase } from '../case.js';
+import { peakBytes, sleep } from '../process.js';
+import { probe, program } from '../tools.js';
+
+const KEYS = 100_000;
+
+export const scrape: BenchCase = {
+  name: 'scrape',
+  what: `/metrics with ${KEYS.toLocaleString('en')} series, from request to last byte`,
+  unit: 's',
+  better: 'lower',
+  target: { ratio: 3, text: "under prom-client's third" },
+  async prepare() {
+    const agent = await Agent.start(
+      `probes: [{ file: ${probe('keys')}, maps: { counter_keys: { max_series: 200000, interval: 1h } } }]\nsinks: { prom: { type: prometheus } }\nagent: { listen: "127.0.0.1:0" }\n`,
+    );
+    // The first read was of an empty map; a read an hour keeps the pass out of the scrape.
+    await agent.end();
+    const filled = await Agent.start(
+      `probes: [{ file: ${probe('keys')}, maps: { counter_keys: { max_series: 200000, interval: 2s } } }]\nsinks: { prom: { type: prometheus } }\nagent: { listen: "127.0.0.1:0" }\n`,
+    );
+    execFileSync(program('producer'), ['fill', String(KEYS)]);
+    await sleep(4500);
+    const registry = new Registry();
+    const counter = new Counter({
+      name: 'keys_total',
+      help: 'x',
+      labelNames: ['probe', 'pid', 'uid', 'comm'],
+      registers: [registry],
+    });
+    for (let i = 0; i < KEYS; i++)
+      counter.inc({ probe: 'keys', pid: String(i), uid: String(i % 7), comm: 'bench-worker' }, i + 1);
+    return {
+      ours: async () => {
+        let stall = 0;
+        let scraping = true;
+        // What else the agent serves answers as late as its event loop is held.
+        const watch = (async () => {
+          while (scraping) {
+            const asked = performance.now();
+            await (await fetch(`${filled.url}/healthz`)).text();
+            stall = Math.max(stall, performance.now() - asked);
+          }
+        })();
+        const begun = performance.now();
+        const text = await (await fetch(`${filled.url}/metrics`)).text();
+        const value = (performance.now() - begun) / 1000;
+        scraping = false;
+        await watch;
+        const series = text.match(/^ebpf_keys_total\{/gm)?.length ?? 0;
+        if (series !== KEYS) throw new Error(`the scrape showed ${series} series`);
+        return {
+          value,
+          also: {
+            MB: text.length / 1e6,
+            'longest wait of another request, ms': stall,
+            'peak RSS, MiB': peakBytes(filled.pid) / 2 ** 20,
+          },
+        };
+      },
+      reference: {
+        what: 'prom-client rendering the same series in its own process, without HTTP',
+        measure: async () => {
+          const begun = performance.now();
+          await registry.metrics();
+          return { value: (performance.now() - begun) / 1000 };
+        },
+      },
+      end: () => filled.end(),
+    };
+  },
+};

@@ -1,0 +1,56 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { BenchCase } from '../case.js';
+import { Child } from '../process.js';
+import { probe, program, ROOT, WORK } from '../tools.js';
+
+export const start: BenchCase = {
+  name: 'start',
+  what: 'process start → first event on stdout, probe in the store',
+  unit: 's',
+  better: 'lower',
+  target: { ratio: 1 / 3, text: 'under 400 ms, or 3 × node -e 0' },
+  runs: 7,
+  async prepare() {
+    const store = join(WORK, 'store');
+    const source = join(ROOT, 'test', 'bench', 'probes', 'tick.bpf.c');
+    execFileSync(process.execPath, [
+      join(ROOT, 'dist/core/cli/main.js'),
+      ...['build', source, 'localhost/bench/tick:latest', '--storage', store],
+    ]);
+    const config = join(WORK, 'start.yaml');
+    writeFileSync(
+      config,
+      `probes: [{ image: "localhost/bench/tick:latest", pull: never }]\nsinks: { out: { type: stdout, format: json }, prom: { type: prometheus } }\nagent: { listen: "127.0.0.1:0", storage: ${store} }\n`,
+      { mode: 0o600 },
+    );
+    probe('tick');
+    return {
+      ours: async () => {
+        // Ticks before, so that the first event is there as soon as the probe is.
+        const ticks = spawn(program('stopwatch'), ['2000'], { stdio: ['ignore', 'ignore', 'ignore'] });
+        const begun = performance.now();
+        const child = Child.spawn(
+          process.execPath,
+          [join(ROOT, 'dist/core/agent/main.js'), '--config', config],
+          { stdout: 'pipe' },
+        );
+        await once(child.process.stdout!, 'data');
+        const value = (performance.now() - begun) / 1000;
+        await child.end();
+        ticks.kill();
+        return { value };
+      },
+      reference: {
+        what: 'node -e 0',
+        measure: async () => {
+          const begun = performance.now();
+          await once(spawn(process.execPath, ['-e', '0']), 'close');
+          return { value: (performance.now() - begun) / 1000 };
+        },
+      },
+    };
+  },
+};

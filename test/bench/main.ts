@@ -1,0 +1,60 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command, InvalidArgumentError } from 'commander';
+import type { BenchOptions, BenchResult } from './case.js';
+import { cases } from './cases/index.js';
+import { measure } from './measure.js';
+import { markdown, tableRow } from './report.js';
+import { ROOT, WORK } from './tools.js';
+
+const DEFAULT_RUNS = 5;
+
+interface Flags extends BenchOptions {
+  readonly case?: readonly string[];
+  readonly runs?: number;
+  readonly write?: true;
+  readonly list?: true;
+}
+
+const command = new Command('bench')
+  .description('Measure bee-agent beside its references. One JSON line a case; a table on a terminal.')
+  .option('--case <name...>', 'only these cases')
+  .option('--runs <n>', `runs of each case (default: ${DEFAULT_RUNS}, fewer for long ones)`, (text) => {
+    const runs = Number(text);
+    if (!Number.isInteger(runs) || runs < 1 || runs > 100)
+      throw new InvalidArgumentError('Expected 1 to 100.');
+    return runs;
+  })
+  .option('--list', 'list the cases')
+  .option('--write', 'write BENCHMARKS.md')
+  .parse();
+const flags = command.opts<Flags>();
+const unknown = flags.case?.find((name) => !cases.some((one) => one.name === name));
+if (unknown)
+  command.error(`error: there is no case "${unknown}". There is: ${cases.map(({ name }) => name).join(' ')}`);
+if (flags.list) {
+  for (const { name, what, unit } of cases) process.stdout.write(`${name.padEnd(24)} ${what} [${unit}]\n`);
+  process.exit(0);
+}
+if (process.getuid?.() !== 0) command.error('error: the bench loads BPF programs. Run: sudo npm run bench');
+
+const results: BenchResult[] = [];
+let failed = false;
+try {
+  for (const one of cases) {
+    if (flags.case && !flags.case.includes(one.name)) continue;
+    if (process.stderr.isTTY) process.stderr.write(`${one.name} …\r`);
+    try {
+      const result = await measure(one, flags.runs ?? one.runs ?? DEFAULT_RUNS, flags);
+      results.push(result);
+      process.stdout.write(process.stdout.isTTY ? tableRow(result) : `${JSON.stringify(result)}\n`);
+    } catch (error) {
+      failed = true;
+      process.stderr.write(`${one.name} failed: ${error instanceof Error ? error.message : error}\n`);
+    }
+  }
+  if (flags.write) writeFileSync(join(ROOT, 'BENCHMARKS.md'), markdown(results));
+} finally {
+  rmSync(WORK, { recursive: true, force: true });
+}
+process.exit(failed ? 1 : 0);
