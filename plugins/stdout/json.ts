@@ -1,12 +1,11 @@
 import type { Sink } from '../sdk/index.js';
-import { writeStdout } from './output.js';
+import { Output } from './output.js';
 
+/** The decoder's own lines, straight through. */
 export function jsonSink(): Sink {
-  let closed = false;
+  const output = new Output();
   return {
-    write: async (batch, { signal }) => (closed ? { status: 'closed' } : writeStdout(batch.ndjson, signal)),
-    close() {
-      closed = true;
-    },
+    write: (batch, { signal }) => output.write(batch.data, () => batch.ndjson, signal),
+    close: () => output.close(),
   };
 }

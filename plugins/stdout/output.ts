@@ -1,34 +1,120 @@
-import { write } from 'node:fs';
+import { close, constants, fstatSync, openSync, write } from 'node:fs';
+import { isatty } from 'node:tty';
 import type { WriteResult } from '../sdk/index.js';
 
 const STDOUT = 1;
-const AGAIN_MS = 5;
+/** Between two tries while the reader does not read. */
+const PAUSE_FIRST_MS = 1;
+const PAUSE_MAX_MS = 50;
+const NEWLINE = 10;
+/** The reader, or the terminal, is gone for good. */
+const GONE = new Set(['EPIPE', 'EBADF', 'EIO', 'ECONNRESET', 'ENOTCONN']);
 
-/**
- * Write all bytes to file descriptor 1 through the thread pool: a reader that does not read stalls this write,
- * and nothing else. (process.stdout writes to pipes synchronously, which would stall the event loop.)
- */
-export async function writeStdout(bytes: Uint8Array, signal: AbortSignal): Promise<WriteResult> {
-  let offset = 0;
-  while (offset < bytes.byteLength) {
-    // Half a batch is written: it cannot be taken back, and must not be written again from its start.
-    if (signal.aborted && offset === 0)
-      return { status: 'retry', error: 'standard output is not being read' };
-    try {
-      offset += await writeSome(bytes, offset);
-    } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException;
-      if (code === 'EAGAIN') await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
-      else if (code === 'EPIPE') return { status: 'closed' };
-      else return { status: 'closed', error: message };
-    }
-  }
-  return { status: 'ok' };
+interface Pending {
+  /** What the bytes were made of: the same key again continues, another one gives the rest up. */
+  readonly key: object;
+  bytes: Uint8Array;
+  offset: number;
 }
 
-function writeSome(bytes: Uint8Array, offset: number): Promise<number> {
+/**
+ * Standard output, written without blocking: a reader that stalls holds up this sink, and neither the event loop
+ * nor a thread of the pool. (process.stdout buffers without bound where it does not block.) One `write` at a time.
+ */
+export class Output {
+  private readonly fd: number;
+  private pending: Pending | undefined;
+  private running: Promise<WriteResult> | undefined;
+  private closed = false;
+
+  constructor() {
+    this.fd = openNonBlocking();
+  }
+
+  /**
+   * Write what `render` makes. When `signal` aborts half-way the answer is `retry`, and a call with the same key
+   * goes on where this one stopped. A call with another key finishes the line that was begun, and leaves out the
+   * rest of what was given up.
+   */
+  async write(key: object, render: () => Uint8Array, signal: AbortSignal): Promise<WriteResult> {
+    await this.running;
+    if (this.closed) return { status: 'closed' };
+    this.running = this.continue(key, render, signal);
+    return this.running;
+  }
+
+  private async continue(key: object, render: () => Uint8Array, signal: AbortSignal): Promise<WriteResult> {
+    if (this.pending && this.pending.key !== key) {
+      this.pending.bytes = this.pending.bytes.subarray(0, lineEnd(this.pending.bytes, this.pending.offset));
+      const result = await this.drain(this.pending, signal);
+      if (result.status !== 'ok') return result;
+      this.pending = undefined;
+    }
+    this.pending ??= { key, bytes: render(), offset: 0 };
+    const result = await this.drain(this.pending, signal);
+    if (result.status !== 'retry') this.pending = undefined;
+    return result;
+  }
+
+  private async drain(pending: Pending, signal: AbortSignal): Promise<WriteResult> {
+    let pause = PAUSE_FIRST_MS;
+    while (pending.offset < pending.bytes.byteLength) {
+      if (this.closed) return { status: 'closed' };
+      if (signal.aborted) return { status: 'retry', error: 'standard output is not being read' };
+      try {
+        pending.offset += await writeSome(this.fd, pending.bytes, pending.offset);
+        pause = PAUSE_FIRST_MS;
+      } catch (error) {
+        const { code = '', message } = error as NodeJS.ErrnoException;
+        if (code === 'EPIPE') return { status: 'closed' };
+        if (GONE.has(code)) return { status: 'closed', error: message };
+        if (code === 'EINTR') continue;
+        if (code !== 'EAGAIN') return { status: 'retry', error: message };
+        await new Promise((resolve) => setTimeout(resolve, pause));
+        pause = Math.min(2 * pause, PAUSE_MAX_MS);
+      }
+    }
+    return { status: 'ok' };
+  }
+
+  async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    await this.running;
+    if (this.fd !== STDOUT) await new Promise((resolve) => close(this.fd, resolve));
+  }
+}
+
+/**
+ * A descriptor that does not block. Pipes and terminals are opened a second time, since O_NONBLOCK on descriptor 1
+ * itself would also be that of every process that shares it.
+ */
+function openNonBlocking(): number {
+  try {
+    const stat = fstatSync(STDOUT);
+    if (stat.isFIFO() || isatty(STDOUT))
+      return openSync(
+        `/proc/self/fd/${STDOUT}`,
+        constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY | constants.O_APPEND,
+      );
+    // A socket cannot be opened again; Node's own stream sets it to not block.
+    if (stat.isSocket()) process.stdout.on('error', () => {});
+  } catch {
+    // Without /proc, or as another user than the terminal's: as it is.
+  }
+  return STDOUT;
+}
+
+/** End of the line of which `offset` is inside; `offset` itself between two lines. */
+function lineEnd(bytes: Uint8Array, offset: number): number {
+  if (offset === 0 || bytes[offset - 1] === NEWLINE) return offset;
+  const end = bytes.indexOf(NEWLINE, offset);
+  return end < 0 ? bytes.byteLength : end + 1;
+}
+
+function writeSome(fd: number, bytes: Uint8Array, offset: number): Promise<number> {
   return new Promise((resolve, reject) => {
-    write(STDOUT, bytes, offset, bytes.byteLength - offset, null, (error, written) =>
+    write(fd, bytes, offset, bytes.byteLength - offset, null, (error, written) =>
       error ? reject(error) : resolve(written),
     );
   });

@@ -1,110 +1,133 @@
 import { createColors } from 'picocolors';
-import type { FieldValue, Row, Sink } from '../sdk/index.js';
+import type { EventBatch, Sink } from '../sdk/index.js';
+import { type Cell, cellsOf, formatsOf } from './cells.js';
+import { cut, displayWidth, pad, printable } from './display.js';
 import type { StdoutOptions } from './index.js';
-import { writeStdout } from './output.js';
+import { Output } from './output.js';
+import { lineWidth, screenHeight, wantsColor } from './terminal.js';
 
-/** The header is written again after this many lines, so that it is on the screen. */
-const HEADER_EVERY = 40;
-const MAX_WIDTH = 40;
+/** `12:34:56.789` */
+const CLOCK_WIDTH = 12;
+const GAP = '  ';
+/** Columns that a cell fills at most; one that is longer pushes the next ones to the right. */
+const MAX_FILL = 40;
 
+/** What is known of one map's columns. */
 interface Table {
-  readonly names: readonly string[];
+  readonly names: string[];
   readonly widths: number[];
+  /** Numbers stand to the right. */
+  readonly right: boolean[];
+  /** Lines written in all since its header. */
+  since: number;
+  stale: boolean;
 }
 
-/** Aligned columns for people: widths grow with what is seen; a header when the map changes or has scrolled away. */
-export function prettySink({ color }: StdoutOptions): Sink {
-  const colors = createColors(
-    color === 'always' || (color === 'auto' && process.stdout.isTTY === true && !process.env.NO_COLOR),
-  );
-  const tables = new Map<string, Table>();
-  let shown: Table | undefined;
-  let sinceHeader = 0;
-  let closed = false;
-
-  const line = (row: Row, formats: ReadonlyMap<string, string>): string => {
-    const source = row.map === '' ? row.probe : `${row.probe}/${row.map.replace(/^print_/, '')}`;
-    const cells = [...flatten(row.data, '')].map(
-      ([name, value]) => [name, cell(value, formats.get(name))] as const,
-    );
-    const table = tableOf(tables, `${row.probe}\0${row.map}`, source, cells);
-    let text = '';
-    if (table !== shown || sinceHeader >= HEADER_EVERY) {
-      shown = table;
-      sinceHeader = 0;
-      const header = ['TIME        ', source, ...table.names].map((name, i) =>
-        i < 2 ? name : pad(name.toUpperCase(), table.widths[i - 2]!),
-      );
-      text += `${colors.dim(fit(header.join('  ')))}\n`;
-    }
-    sinceHeader++;
-    const values = cells.map(([, value], i) => pad(value, table.widths[i]!));
-    const rest = fit(`${clock(row.timestamp)}  ${' '.repeat(source.length)}  ${values.join('  ')}`.trimEnd());
-    return `${text}${colors.cyan(rest.slice(0, 12))}${rest.slice(12)}\n`;
-  };
-
+/** Aligned columns for people. */
+export function prettySink(color: StdoutOptions['color']): Sink {
+  const output = new Output();
+  const page = new Page(wantsColor(color));
   return {
-    async write(batch, { signal }) {
-      if (closed) return { status: 'closed' };
-      const formats = new Map<string, string>();
-      let text = '';
-      for (const row of batch.rows()) text += line(row, formats);
-      return writeStdout(Buffer.from(text), signal);
-    },
-    close() {
-      closed = true;
-    },
+    write: (batch, { signal }) => output.write(batch.data, () => Buffer.from(page.render(batch)), signal),
+    close: () => output.close(),
   };
 }
 
-function tableOf(
-  tables: Map<string, Table>,
-  key: string,
-  _source: string,
-  cells: readonly (readonly [string, string])[],
-): Table {
-  let table = tables.get(key);
-  if (!table) {
-    table = { names: cells.map(([name]) => name), widths: cells.map(([name]) => name.length) };
-    tables.set(key, table);
+/**
+ * Lines of events: local time, probe and map, then the fields. Each map has a header of its own: before its first
+ * line, when its columns change, and when the last one has left the screen.
+ */
+export class Page {
+  private readonly tables = new Map<string, Table>();
+  private readonly colors: ReturnType<typeof createColors>;
+  private sourceWidth = 0;
+
+  constructor(
+    color: boolean,
+    private readonly width: () => number = lineWidth,
+    private readonly height: () => number = screenHeight,
+  ) {
+    this.colors = createColors(color);
   }
-  cells.forEach(([, value], i) => {
-    table.widths[i] = Math.min(MAX_WIDTH, Math.max(table.widths[i] ?? 0, value.length));
-  });
-  return table;
+
+  render(batch: EventBatch): string {
+    const source = printable(`${batch.probe}/${batch.map.replace(/^print_/, '')}`);
+    this.sourceWidth = Math.max(this.sourceWidth, Math.min(MAX_FILL, displayWidth(source)));
+    const key = `${batch.probe}\0${batch.map}`;
+    let table = this.tables.get(key);
+    if (!table) {
+      table = { names: [], widths: [], right: [], since: 0, stale: true };
+      this.tables.set(key, table);
+    }
+    const formats = formatsOf(batch.columns);
+    const rows = [...batch.rows()].map((row) => ({
+      time: row.timestamp,
+      cells: cellsOf(row.data, formats),
+    }));
+    // Widths of the whole batch first, so that its lines stand under each other.
+    for (const { cells } of rows) makeRoom(table, cells);
+    const limit = this.width();
+    const height = this.height();
+    let text = '';
+    for (const { time, cells } of rows) {
+      if (table.stale || table.since >= height - 2) {
+        text += `${this.colors.dim(this.header(source, table, limit))}\n`;
+        table.stale = false;
+        table.since = 0;
+        this.count(1);
+      }
+      text += `${this.line(source, time, table, cells, limit)}\n`;
+      this.count(1);
+    }
+    return text;
+  }
+
+  /** Lines that went by move every header. */
+  private count(lines: number): void {
+    for (const table of this.tables.values()) table.since += lines;
+  }
+
+  private header(source: string, { names, widths, right }: Table, limit: number): string {
+    const columns = names.map((name, i) => pad(name.toUpperCase(), widths[i]!, right[i]));
+    return cut(
+      ['TIME'.padEnd(CLOCK_WIDTH), pad(source, this.sourceWidth), ...columns].join(GAP).trimEnd(),
+      limit,
+    );
+  }
+
+  private line(
+    source: string,
+    time: bigint,
+    { widths, right }: Table,
+    cells: readonly Cell[],
+    limit: number,
+  ): string {
+    const fields = cells.map(({ text }, i) => pad(text, widths[i]!, right[i]));
+    const whole = cut([clock(time), pad(source, this.sourceWidth), ...fields].join(GAP).trimEnd(), limit);
+    return `${this.colors.cyan(whole.slice(0, CLOCK_WIDTH))}${whole.slice(CLOCK_WIDTH)}`;
+  }
 }
 
-function* flatten(value: FieldValue, name: string): Generator<[string, FieldValue]> {
-  if (typeof value === 'object' && !Array.isArray(value)) {
-    for (const [key, inner] of Object.entries(value))
-      yield* flatten(inner, name === '' ? key : `${name}.${key}`);
-  } else yield [name || 'value', value];
+/** Make room for these cells; other columns than before, or wider ones, want another header. */
+function makeRoom(table: Table, cells: readonly Cell[]): void {
+  if (table.names.length !== cells.length || cells.some(({ name }, i) => name !== table.names[i])) {
+    table.names.splice(0, table.names.length, ...cells.map(({ name }) => name));
+    table.widths.splice(0, table.widths.length, ...cells.map(({ name }) => displayWidth(name)));
+    table.right.splice(0, table.right.length, ...cells.map(({ right }) => right));
+    table.stale = true;
+  }
+  for (const [i, { text }] of cells.entries()) {
+    const width = Math.min(MAX_FILL, displayWidth(text));
+    if (width <= table.widths[i]!) continue;
+    table.widths[i] = width;
+    table.stale = true;
+  }
 }
 
-function cell(value: FieldValue, _format: string | undefined): string {
-  if (Array.isArray(value)) return `[${value.map((one) => cell(one, undefined)).join(' ')}]`;
-  if (typeof value === 'object') return JSON.stringify(value);
-  return printable(String(value));
-}
-
-/** What a program put into a string must not steer the terminal. */
-function printable(text: string): string {
-  return text.replace(
-    /[\u0000-\u001f\u007f-\u009f]/g,
-    (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`,
-  );
-}
-
-function pad(text: string, width: number): string {
-  return text.length > width ? `${text.slice(0, width - 1)}…` : text.padEnd(width);
-}
-
-function fit(text: string): string {
-  const width = process.stdout.isTTY ? process.stdout.columns : 0;
-  return width > 0 && text.length > width ? `${text.slice(0, width - 1)}…` : text;
-}
-
+/** Local time of day. */
 function clock(timestamp: bigint): string {
   const date = new Date(Number(timestamp / 1_000_000n));
-  return `${date.toTimeString().slice(0, 8)}.${String(date.getMilliseconds()).padStart(3, '0')}`;
+  const two = (value: number): string => String(value).padStart(2, '0');
+  const time = [date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(':');
+  return `${time}.${String(date.getMilliseconds()).padStart(3, '0')}`;
 }
