@@ -6,9 +6,12 @@ import { probe, program, slots } from './tools.js';
 
 const run = promisify(execFile);
 
+/** Which copy of the load probe: the agent's, or the reference's. */
+type Role = 0 | 1;
+
 /** Make `total` records, `rate` a second (0: as fast as it goes); the seconds that it took. */
-export async function produce(total: number, rate = 0): Promise<number> {
-  const { stdout } = await run(program('producer'), [String(total), String(rate)]);
+async function produce(role: Role, total: number, rate = 0): Promise<number> {
+  const { stdout } = await run(program('producer'), [String(role), String(total), String(rate)]);
   return Number(stdout);
 }
 
@@ -46,10 +49,10 @@ agent: { listen: "127.0.0.1:0"${options.workers ? `, workers: ${options.workers}
     end: () => agent.end(),
     async load(total, rate) {
       const cpu = agent.cpu;
-      const [, before = 0] = slots('produced');
+      const [, before = 0] = slots('produced_0');
       const begun = performance.now();
-      await produce(total, rate);
-      const [, taken = 0] = slots('produced');
+      await produce(0, total, rate);
+      const [, taken = 0] = slots('produced_0');
       await agent.child.until(async () => (await agent.received()) >= taken);
       const seconds = (performance.now() - begun) / 1000;
       const delivered = taken - before;
@@ -62,7 +65,7 @@ agent: { listen: "127.0.0.1:0"${options.workers ? `, workers: ${options.workers}
 export function referenceConsumer(
   mode: 'count' | 'lines',
   output?: string,
-  object = probe('load'),
+  object = probe('load', { ROLE: 1 }),
 ): Consumer {
   return {
     end: async () => {},
@@ -76,9 +79,9 @@ export function referenceConsumer(
       });
       await child.until(() => ready);
       const begun = performance.now();
-      await produce(total, rate);
+      await produce(1, total, rate);
       const produced = (performance.now() - begun) / 1000;
-      const [, taken = 0] = slots('produced');
+      const [, taken = 0] = slots('produced_1');
       const text = await child.end();
       const { records, cpu } = JSON.parse(text.slice(text.indexOf('{"records"'))) as {
         records: number;

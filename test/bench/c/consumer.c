@@ -207,7 +207,7 @@ int main(int argc, char **argv)
 	out = malloc(OUT_BYTES);
 	if (!strcmp(argv[1], "poll")) {
 		int fd = bpf_object__find_map_fd_by_name(object, "counter_keys");
-		getpgid(-(1 << 21) - atoi(argv[4]));
+		getpgid(-(1 << 23) - atoi(argv[4]));
 		puts("ready");
 		fflush(stdout);
 		pass(fd);

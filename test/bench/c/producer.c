@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// producer TOTAL RATE [BATCH]: ask the load probe for TOTAL records, RATE a second (0: as fast as it goes).
+// producer ROLE TOTAL RATE: ask the load probe of that ROLE for TOTAL records, RATE a second (0: as fast as it goes).
 // producer fill N: ask the keys probe for N keys. Prints the seconds that it took.
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -29,15 +29,16 @@ int main(int argc, char **argv)
 	if (argc < 3)
 		return 2;
 	if (!strcmp(argv[1], "fill")) {
-		getpgid(-(1 << 21) - atoi(argv[2]));
+		getpgid(-(1 << 23) - atoi(argv[2]));
 		return 0;
 	}
-	long total = atol(argv[1]);
-	double rate = atof(argv[2]);
-	long batch = argc > 3 ? atol(argv[3]) : 0;
+	if (argc < 4)
+		return 2;
+	long magic = (atol(argv[1]) + 1) << 20;
+	long total = atol(argv[2]);
+	double rate = atof(argv[3]);
 	// 2 ms of work at a time when paced, so that the pace is even; large batches otherwise.
-	if (batch <= 0)
-		batch = rate > 0 ? (long)(rate / 500) + 1 : 4096;
+	long batch = rate > 0 ? (long)(rate / 500) + 1 : 4096;
 	if (batch > 1 << 16)
 		batch = 1 << 16;
 	double begun = now();
@@ -45,7 +46,7 @@ int main(int argc, char **argv)
 		if (rate > 0)
 			until(begun + made / rate);
 		long n = total - made < batch ? total - made : batch;
-		getpgid((pid_t)(-(1 << 20) - n));
+		getpgid((pid_t)(-magic - n));
 	}
 	printf("%.9f\n", now() - begun);
 	return 0;

@@ -22,7 +22,7 @@ static int64_t now(void)
 static void *tick(void *unused)
 {
 	for (long i = 0; i < total; i++) {
-		getpgid(-(1 << 22));
+		getpgid(-(1 << 24));
 		usleep(1000);
 	}
 	return NULL;

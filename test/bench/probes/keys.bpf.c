@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-3-Clause
-// A hash of as many keys as are asked for: getpgid(-(1 << 21) - n) adds n keys.
+// A hash of as many keys as are asked for: getpgid(-(1 << 23) - n) adds n keys.
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 #include "bee.h"
@@ -7,7 +7,7 @@
 #ifndef KEYS
 #define KEYS 100000
 #endif
-#define MAGIC (1 << 21)
+#define MAGIC (1 << 23)
 
 struct sys_enter {
 	unsigned long long common;

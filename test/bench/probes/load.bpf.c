@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-3-Clause
-// Records on request, 44 bytes each: getpgid(-(1 << 20) - n) makes n of them.
+// Records on request, 44 bytes each: getpgid(-(ROLE + 1 << 20) - n) makes n of them. ROLE keeps the agent's and the
+// reference's copies apart while both are loaded.
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 #include "bee.h"
@@ -13,7 +14,15 @@
 #ifndef PADDING
 #define PADDING 0
 #endif
-#define MAGIC (1 << 20)
+#ifndef ROLE
+#define ROLE 0
+#endif
+#if ROLE == 0
+#define produced produced_0
+#else
+#define produced produced_1
+#endif
+#define MAGIC ((ROLE + 1) << 20)
 #define MOST (1 << 16)
 
 struct sys_enter {

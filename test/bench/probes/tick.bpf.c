@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-3-Clause
-// One record that knows when it was made: getpgid(-(1 << 22)).
+// One record that knows when it was made: getpgid(-(1 << 24)).
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 #include "bee.h"
@@ -25,7 +25,7 @@ BEE_LOST(print_ticks);
 SEC("tracepoint/syscalls/sys_enter_getpgid")
 int tick(struct sys_enter *ctx)
 {
-	if ((int)ctx->args[0] != -(1 << 22))
+	if ((int)ctx->args[0] != -(1 << 24))
 		return 0;
 	struct tick *tick = bee_reserve(print_ticks, sizeof(*tick));
 	if (!tick)
