@@ -17,6 +17,8 @@ async function delays(child: Child): Promise<Sample> {
     text += chunk;
   });
   await new Promise((done) => stopwatch.once('close', done));
+  // Never read here: it would hold the child's end for ever.
+  child.process.stdout!.destroy();
   await child.end();
   const { count, median, p99 } = JSON.parse(text) as { count: number; median: number; p99: number };
   if (count !== TICKS) throw new Error(`${count} of ${TICKS} ticks came`);
