@@ -205,8 +205,11 @@ function total(counts: readonly number[]): number {
   return sum;
 }
 
+/** In the family's unit; a bigint only where a number would not be exact. */
 function divided(value: number | bigint, divisor: number): number | bigint {
-  return divisor === 1 ? value : Number(value) / divisor;
+  if (typeof value === 'number') return value / divisor;
+  const near = Number(value);
+  return divisor === 1 && !Number.isSafeInteger(near) ? value : near / divisor;
 }
 
 /** Exact: beyond 2^53 as a bigint. */

@@ -1,0 +1,340 @@
+import { describe, expect, it } from 'vitest';
+import { familyClash, metricName, type SeriesSource, SeriesStore } from '../../../core/metrics/index.js';
+import type { MetricType, Series } from '../../../plugins/sdk/index.js';
+
+type Output = Parameters<ReturnType<SeriesStore['register']>['apply']>[0];
+
+const SECOND = 1_000_000_000n;
+
+function source(
+  map: string,
+  kind: MetricType,
+  from: 'ring' | 'entry',
+  more: Partial<SeriesSource> = {},
+): SeriesSource {
+  return {
+    probe: 'p',
+    map,
+    kind,
+    source: from,
+    families: [metricName({ map, kind, duration: false })],
+    labelNames: ['a'],
+    fieldNames: ['a'],
+    hostLabels: { probe: 'p' },
+    ...more,
+  };
+}
+
+/** Groups by their label values; ids are given in order of first sight within an epoch, as a worker does. */
+class Worker {
+  private ids = new Map<string, number>();
+  constructor(private epoch = 1) {}
+
+  restart(): void {
+    this.epoch++;
+    this.ids = new Map();
+  }
+
+  output(
+    rows: readonly (readonly [labels: string[], value: number | bigint, more?: Partial<Output>])[],
+  ): Output {
+    const newIds: number[] = [];
+    const newLabels: string[][] = [];
+    const ids = rows.map(([labels]) => {
+      const key = labels.join('\0');
+      let id = this.ids.get(key);
+      if (id === undefined) {
+        id = this.ids.size + 1;
+        this.ids.set(key, id);
+        newIds.push(id);
+        newLabels.push(labels);
+      }
+      return id;
+    });
+    const values = rows.map(([, value]) => value);
+    return {
+      epoch: this.epoch,
+      newIds: Uint32Array.from(newIds),
+      newLabels,
+      ids: Uint32Array.from(ids),
+      values: [
+        values.some((value) => typeof value === 'bigint')
+          ? BigUint64Array.from(values, BigInt)
+          : Float64Array.from(values, Number),
+      ],
+      overflowed: 0,
+    };
+  }
+}
+
+async function seriesOf(store: SeriesStore): Promise<Series[]> {
+  return (await store.collect()).families.flatMap((family) => family.series);
+}
+
+async function valuesOf(store: SeriesStore): Promise<Record<string, number | bigint>> {
+  return Object.fromEntries((await seriesOf(store)).map((one) => [one.labelText, one.value!]));
+}
+
+describe('SeriesStore, ring', () => {
+  it('adds increments exactly beyond 2^53, and goes on after a worker restarted', async () => {
+    const store = new SeriesStore();
+    const handle = store.register(source('counter_c', 'counter', 'ring'));
+    const worker = new Worker();
+    handle.apply(
+      worker.output([
+        [['x'], 2 ** 53 - 1],
+        [['y'], 1],
+      ]),
+      1n,
+    );
+    handle.apply(worker.output([[['x'], 2]]), 2n);
+    worker.restart();
+    handle.apply(
+      worker.output([
+        [['y'], 5],
+        [['x'], 2n ** 64n - 1n],
+      ]),
+      3n,
+    );
+    expect(await valuesOf(store)).toEqual({
+      'probe="p",a="x"': 2n ** 53n + 1n + 2n ** 64n - 1n,
+      'probe="p",a="y"': 6,
+    });
+  });
+
+  it('keeps the last value of a gauge', async () => {
+    const store = new SeriesStore();
+    const handle = store.register(source('gauge_g', 'gauge', 'ring'));
+    const worker = new Worker();
+    handle.apply(worker.output([[['x'], 7]]), 1n);
+    handle.apply(worker.output([[['x'], -3]]), 2n);
+    expect(await valuesOf(store)).toEqual({ 'probe="p",a="x"': -3 });
+  });
+
+  it('adds up histograms; bounds of durations are in seconds, without noise', async () => {
+    const store = new SeriesStore();
+    const handle = store.register(
+      source('hist_h', 'histogram', 'ring', {
+        bounds: [1000, 3000],
+        families: [metricName({ map: 'hist_h', kind: 'histogram', duration: true })],
+      }),
+    );
+    const worker = new Worker();
+    handle.apply({ ...worker.output([[['x'], 5000]]), buckets: Float64Array.of(1, 0, 1) }, 1n);
+    handle.apply({ ...worker.output([[['x'], 2000]]), buckets: Float64Array.of(0, 1, 0) }, 1n);
+    expect((await seriesOf(store))[0]!.histogram).toEqual({
+      bounds: [0.000001, 0.000003],
+      counts: [1, 1, 1],
+      count: 3,
+      sum: 0.000007,
+    });
+  });
+
+  it('shows what is beyond max_series as one series', async () => {
+    const store = new SeriesStore();
+    const handle = store.register(source('counter_c', 'counter', 'ring'));
+    const over = {
+      epoch: 1,
+      newIds: new Uint32Array(0),
+      newLabels: [],
+      overflowed: 2,
+      ids: Uint32Array.of(0),
+    };
+    handle.apply({ ...over, values: [Float64Array.of(2)] }, 1n);
+    handle.apply({ ...over, values: [Float64Array.of(3)] }, 1n);
+    expect(await valuesOf(store)).toEqual({ 'probe="p",overflow="true"': 5 });
+  });
+
+  it('lets idle series go, which begin at nothing when they come again', async () => {
+    const store = new SeriesStore();
+    const handle = store.register(source('counter_c', 'counter', 'ring', { expire: 60_000 }));
+    const worker = new Worker();
+    const now = BigInt(Date.now()) * 1_000_000n;
+    handle.apply(
+      worker.output([
+        [['old'], 1],
+        [['new'], 1],
+      ]),
+      now - 120n * SECOND,
+    );
+    handle.apply(worker.output([[['new'], 1]]), now);
+    expect(await valuesOf(store)).toEqual({ 'probe="p",a="new"': 2 });
+    handle.apply(worker.output([[['old'], 4]]), now);
+    expect(await valuesOf(store)).toEqual({ 'probe="p",a="new"': 2, 'probe="p",a="old"': 4 });
+  });
+});
+
+describe('SeriesStore, entries', () => {
+  it('shows the values as they stand, and not what was deleted', async () => {
+    const store = new SeriesStore();
+    const handle = store.register(source('counter_c', 'counter', 'entry'));
+    const worker = new Worker();
+    handle.apply(
+      worker.output([
+        [['x'], 5],
+        [['y'], 2n ** 64n - 1n],
+      ]),
+      1n,
+    );
+    expect(await valuesOf(store)).toEqual({ 'probe="p",a="x"': 5, 'probe="p",a="y"': 2n ** 64n - 1n });
+    handle.apply(worker.output([[['y'], 3]]), 2n);
+    expect(await valuesOf(store)).toEqual({ 'probe="p",a="y"': 3 });
+  });
+
+  it('dates a counter from when it fell, and a key from when it came again', async () => {
+    const store = new SeriesStore();
+    const handle = store.register(source('counter_c', 'counter', 'entry'));
+    const worker = new Worker();
+    const start = async (): Promise<bigint | undefined> => (await seriesOf(store))[0]?.start;
+    handle.apply(worker.output([[['x'], 5]]), 1n);
+    handle.apply(worker.output([[['x'], 6]]), 2n);
+    expect(await start()).toBe(1n);
+    handle.apply(worker.output([[['x'], 2]]), 3n);
+    expect(await start()).toBe(3n);
+    handle.apply(worker.output([]), 4n);
+    expect(await start()).toBe(undefined);
+    handle.apply(worker.output([[['x'], 9]]), 5n);
+    expect(await start()).toBe(5n);
+  });
+
+  it('reads buckets from keys, linear and log2; a slot beyond every number is +Inf', async () => {
+    for (const [scale, bounds, counts] of [
+      ['linear', [0, 5, 2000], [1, 2, 4, 0]],
+      ['log2', [1, 63], [1, 2, 4]],
+    ] as const) {
+      const store = new SeriesStore();
+      const handle = store.register(source('hist_h', 'histogram', 'entry', { scale }));
+      const worker = new Worker();
+      const rows = worker.output([
+        [['x'], 4],
+        [['x'], 1],
+        [['x'], 2],
+      ]);
+      handle.apply({ ...rows, bucketValues: Float64Array.of(2000, 0, 5) }, 1n);
+      expect((await seriesOf(store))[0]!.histogram).toEqual({ bounds, counts, count: 7 });
+      // The next read replaces, it does not add; slots that are gone are gone.
+      handle.apply({ ...worker.output([[['x'], 1]]), bucketValues: Float64Array.of(0) }, 1n);
+      expect((await seriesOf(store))[0]!.histogram!.count).toBe(1);
+    }
+  });
+
+  it('makes one family of each field, and says which', async () => {
+    const store = new SeriesStore();
+    const families = ['rx', 'tx'].map((field) =>
+      metricName({ map: 'gauge_g', kind: 'gauge', duration: false, field }),
+    );
+    const handle = store.register(source('gauge_g', 'gauge', 'entry', { families }));
+    handle.apply(
+      { ...new Worker().output([[['x'], 1]]), values: [Float64Array.of(1), Float64Array.of(-2)] },
+      1n,
+    );
+    const batch = await store.collect();
+    expect(batch.families.map(({ name, origin, series }) => [name, origin?.field, series[0]?.value])).toEqual(
+      [
+        ['ebpf_g_rx', 'rx', 1],
+        ['ebpf_g_tx', 'tx', -2],
+      ],
+    );
+  });
+});
+
+describe('families of several maps', () => {
+  const named = (probe: string, map: string, kind: MetricType, labels: string[]): SeriesSource =>
+    source(map, kind, 'ring', {
+      probe,
+      hostLabels: { probe },
+      labelNames: labels,
+      fieldNames: labels,
+      families: [metricName({ map, kind, duration: false, rename: 'x' })],
+    });
+
+  it.each([
+    [
+      'another type',
+      source('gauge_x', 'gauge', 'ring'),
+      source('hist_x', 'histogram', 'ring'),
+      /x as a (?:gauge|histogram), which .*x is as a (?:gauge|histogram)/,
+    ],
+    [
+      'series of one name',
+      named('p', 'a', 'counter', ['l']),
+      named('p', 'b', 'counter', ['l']),
+      /same series/,
+    ],
+  ])('clash: %s', (_, a, b, message) => {
+    expect(familyClash(a, b)).toMatch(message);
+    const store = new SeriesStore();
+    store.register(a);
+    expect(() => store.register(b)).toThrow(message);
+  });
+
+  it('clash: two fields of one map', () => {
+    const families = ['rx_ns', 'rx_us'].map((field) =>
+      metricName({ map: 'gauge_g', kind: 'gauge', duration: false, field }),
+    );
+    expect(() => new SeriesStore().register(source('gauge_g', 'gauge', 'entry', { families }))).toThrow(
+      /p\/gauge_g, field "rx_us", would be the same series/,
+    );
+  });
+
+  it.each([
+    ['two probes', named('p', 'a', 'counter', ['l']), named('q', 'a', 'counter', ['l'])],
+    ['other labels', named('p', 'a', 'counter', ['l']), named('p', 'b', 'counter', ['m'])],
+    ['a counter and a gauge', source('counter_x', 'counter', 'ring'), source('gauge_x', 'gauge', 'ring')],
+  ])('no clash: %s', (_, a, b) => {
+    expect(familyClash(a, b)).toBe(undefined);
+  });
+
+  it('stand together, each series once and with its own origin', async () => {
+    const store = new SeriesStore();
+    const a = store.register(named('p', 'a', 'counter', ['l']));
+    const b = store.register(named('p', 'b', 'counter', ['m']));
+    a.apply(
+      new Worker().output([
+        [['1'], 1],
+        [[''], 2],
+      ]),
+      1n,
+    );
+    b.apply(
+      new Worker().output([
+        [['1'], 3],
+        [[''], 4],
+      ]),
+      1n,
+    );
+    const { families } = await store.collect();
+    expect(families.length).toBe(1);
+    // {l=""} and {m=""} are one series to Prometheus.
+    expect(families[0]!.series.map((one) => [one.labelText, one.value, one.origin?.map])).toEqual([
+      ['probe="p",l="1"', 1, undefined],
+      ['probe="p",l=""', 2, undefined],
+      ['probe="p",m="1"', 3, 'b'],
+    ]);
+    b.remove();
+    expect((await store.collect()).families[0]!.series.length).toBe(2);
+  });
+});
+
+describe('collect', () => {
+  it('shows each series once while the store changes, and lets the loop turn', async () => {
+    const store = new SeriesStore();
+    const handle = store.register(source('counter_c', 'counter', 'entry'));
+    const worker = new Worker();
+    const rows = Array.from({ length: 50_000 }, (_, i): [string[], number] => [[String(i)], i]);
+    handle.apply(worker.output(rows), 1n);
+    let turns = 0;
+    const collecting = seriesOf(store);
+    const change = setInterval(() => {
+      turns++;
+      // Every key goes and comes again, behind where the walk is.
+      handle.apply(worker.output([]), 2n);
+      handle.apply(worker.output(rows), 3n);
+    }, 0);
+    const series = await collecting;
+    clearInterval(change);
+    expect(new Set(series.map((one) => one.labelText)).size).toBe(series.length);
+    expect(series.length).toBe(50_000);
+    expect(turns).toBeGreaterThan(0);
+  });
+});
