@@ -1,5 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { EventBatch } from './batch.js';
+import { checkDefinition } from './definition.js';
 import type { MetricBatch } from './metrics.js';
 
 /** The forms in which a sink can ask for events. Only forms that some sink declared are ever made. */
@@ -33,7 +34,10 @@ export interface SinkDefinition<O = unknown> {
   open(options: O, context: SinkContext): Sink | Promise<Sink>;
 }
 
-/** An opened sink. The host calls one method at a time (unless `concurrency`), none after `close`. */
+/**
+ * An opened sink. The host calls one of its writing methods at a time (with `concurrency`: that many writes), none
+ * before `open` has answered, none after `close`. `fetch` may be called at any time in between.
+ */
 export interface Sink {
   write?(batch: EventBatch, call: WriteCall): WriteResult | Promise<WriteResult>;
   writeMetrics?(batch: MetricBatch, call: WriteCall): WriteResult | Promise<WriteResult>;
@@ -87,7 +91,24 @@ export interface SinkTelemetry {
   gauge(name: string, help: string): { set(value: number): void };
 }
 
-/** Type inference and a shape check, nothing else. */
+/**
+ * Type inference and a shape check, nothing else; throws a SinkDefinitionError that says what is wrong.
+ * @example
+ * export default defineSink({
+ *   apiVersion: 1,
+ *   type: 'webhook',
+ *   accepts: { events: ['ndjson'], metrics: false },
+ *   options: z.strictObject({ url: z.url() }),
+ *   open: ({ url }) => ({
+ *     async write(batch, { signal }) {
+ *       const { ok, status } = await fetch(url, { method: 'POST', body: batch.ndjson, signal });
+ *       return ok ? { status: 'ok' } : { status: 'retry', error: `HTTP ${status}` };
+ *     },
+ *     close() {},
+ *   }),
+ * });
+ */
 export function defineSink<O>(definition: SinkDefinition<O>): SinkDefinition<O> {
+  checkDefinition(definition);
   return definition;
 }
