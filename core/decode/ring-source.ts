@@ -9,6 +9,8 @@ const MAX_DRAIN_BYTES = 4 << 20;
 /** Records a second from which a pause before the next drain pays: fewer wake-ups, bigger batches. */
 const NAP_RATE = 4_000;
 const NAP_MAX_MS = 50;
+/** The same where records are only folded into series: nobody waits for a line. */
+const NAP_MAX_FOLDED_MS = 250;
 const BUSY_MIN_MS = 1;
 const BUSY_MAX_MS = 200;
 
@@ -165,7 +167,9 @@ export class RingSource {
   private nap(): number {
     if (this.rate < NAP_RATE) return 0;
     const untilEighth = (this.owner.size / 8 / this.byteRate) * 1000;
-    return Math.max(0, Math.min(NAP_MAX_MS, Math.floor(untilEighth)));
+    const { plan, followed } = this.options;
+    const longest = plan.ndjson || plan.columns || followed() ? NAP_MAX_MS : NAP_MAX_FOLDED_MS;
+    return Math.max(0, Math.min(longest, Math.floor(untilEighth)));
   }
 
   private backOff(): number {
