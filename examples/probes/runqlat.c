@@ -108,8 +108,8 @@ int BPF_PROG(on_wakeup_new, struct task_struct *task)
 SEC("tp_btf/sched_switch")
 int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
 {
-	// Taken off the CPU while it could go on: it waits again.
-	if (is_running(prev))
+	// Taken off the CPU while it could go on: it waits again. One that was about to sleep, too.
+	if (preempt || is_running(prev))
 		begin(prev);
 	__u32 thread = next->pid;
 	__u64 *start = bpf_map_lookup_elem(&starts, &thread);
