@@ -163,12 +163,15 @@ export class SourceSeries {
 
   snapshot(entry: Entry, index: number): Series {
     const { divisor } = this.source.families[index]!;
-    const common = { labels: entry.labels, labelText: entry.labelText, start: entry.start };
-    if (this.source.kind !== 'histogram') return { ...common, value: divided(entry.values[index]!, divisor) };
+    const { labels, labelText, start } = entry;
+    if (this.source.kind !== 'histogram')
+      return { labels, labelText, start, value: divided(entry.values[index]!, divisor) };
     if (entry.buckets) {
       const counts = Array.from(entry.buckets);
       return {
-        ...common,
+        labels,
+        labelText,
+        start,
         histogram: {
           bounds: this.bounds(),
           counts,
@@ -182,7 +185,9 @@ export class SourceSeries {
     const counts = sorted.map(([, count]) => count);
     if (finite.length === sorted.length) counts.push(0);
     return {
-      ...common,
+      labels,
+      labelText,
+      start,
       histogram: {
         bounds: finite.map(([bound]) => bound / divisor),
         counts,
@@ -207,7 +212,7 @@ function total(counts: readonly number[]): number {
 
 /** In the family's unit; a bigint only where a number would not be exact. */
 function divided(value: number | bigint, divisor: number): number | bigint {
-  if (typeof value === 'number') return value / divisor;
+  if (typeof value === 'number') return divisor === 1 ? value : value / divisor;
   const near = Number(value);
   return divisor === 1 && !Number.isSafeInteger(near) ? value : near / divisor;
 }

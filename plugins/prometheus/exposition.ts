@@ -53,6 +53,7 @@ function header(family: ExposedFamily, format: Kind, taken: ReadonlySet<string>)
 }
 
 function sample(name: string, { labelText, histogram, value }: Series, format: Kind): string {
+  if (!histogram && labelText !== '') return `${name}{${labelText}} ${number(value ?? Number.NaN)}\n`;
   const labels = labelText === '' ? '' : `{${labelText}}`;
   if (!histogram) return `${name}${labels} ${number(value ?? Number.NaN)}\n`;
   const lead = `${name}_bucket{${labelText === '' ? '' : `${labelText},`}le="`;
@@ -82,7 +83,7 @@ function shownTotals(
 function number(value: number | bigint): string {
   if (value === Number.POSITIVE_INFINITY) return '+Inf';
   if (value === Number.NEGATIVE_INFINITY) return '-Inf';
-  return String(value);
+  return `${value}`;
 }
 
 /** `le` of OpenMetrics is a float: `10.0`, `1e+21`. */
