@@ -86,8 +86,12 @@ function number(value: number | bigint): string {
   return `${value}`;
 }
 
-/** `le` of OpenMetrics is a float: `10.0`, `1e+21`. */
+/** A canonical number of OpenMetrics, as Go prints `%g`: `10.0`, `0.001`, `1e-06`, `4.096e+06`. */
 function canonical(bound: number): string {
+  const [mantissa = '', power = '0'] = bound.toExponential().split('e');
+  const exponent = Number(power);
+  if (exponent < -4 || exponent >= 6)
+    return `${mantissa}e${exponent < 0 ? '-' : '+'}${String(Math.abs(exponent)).padStart(2, '0')}`;
   const text = number(bound);
-  return /^-?\d+$/.test(text) ? `${text}.0` : text;
+  return text.includes('.') ? text : `${text}.0`;
 }

@@ -81,6 +81,19 @@ h_seconds_count{a="x"} 10
 `);
   });
 
+  it('prints le as OpenMetrics lists its canonical numbers', async () => {
+    // Every power of ten that the specification names, and what Go's %g makes of others.
+    const wanted =
+      '-2.5 1e-10 1e-09 1e-06 1e-05 0.0001 0.001 0.01 0.1 0.25 1.0 10.0 100.0 100000.0 999999.0 1e+06 1.048576e+06 1e+10 1.8446744073709552e+19'.split(
+        ' ',
+      );
+    const bounds = wanted.map(Number);
+    const counts = [...bounds, 0].map(() => 0);
+    const one = { labels: [], labelText: '', histogram: { bounds, counts, count: 0, sum: 0 } };
+    const exposed = await text([family('h', 'histogram', [one])], 'openmetrics');
+    expect([...exposed.matchAll(/le="(.*)"/g)].map((match) => match[1])).toEqual([...wanted, '+Inf']);
+  });
+
   it('leaves out a sum that nobody knows, and in OpenMetrics the count with it', async () => {
     const unknown = family('h', 'histogram', [
       { labels: [], labelText: '', histogram: { bounds: [1], counts: [1, 0], count: 1 } },
