@@ -1,4 +1,4 @@
-export type PipelineErrorCode = 'SINK_MODULE' | 'SINK_SHAPE' | 'SINK_WORKER' | 'TIMEOUT';
+export type PipelineErrorCode = 'SINK_MODULE' | 'SINK_SHAPE' | 'SINK_WORKER' | 'TIMEOUT' | 'STOPPED';
 
 /** A sink that cannot be used, or did not answer. */
 export class PipelineError extends Error {
@@ -9,5 +9,15 @@ export class PipelineError extends Error {
     options?: { cause?: unknown },
   ) {
     super(message, options);
+  }
+}
+
+/** Of anything that can be thrown. */
+export function messageOf(error: unknown): string {
+  if (error instanceof Error) return error.message || error.name;
+  try {
+    return String(error);
+  } catch {
+    return 'something that cannot be shown was thrown';
   }
 }

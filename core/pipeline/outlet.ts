@@ -1,20 +1,27 @@
 import {
   type Accepts,
+  checkSink,
   EventBatch,
   type EventBatchData,
   type MetricBatch,
+  resolveAccepts,
   type Sink,
-  type WriteCall,
-  type WriteResult,
 } from '../../plugins/sdk/index.js';
-import { Backoff } from './backoff.js';
-import { PipelineError } from './error.js';
-import { Ledger } from './ledger.js';
+import { messageOf, PipelineError } from './error.js';
+import { Ledger, type LedgerEntry } from './ledger.js';
 import { BatchQueue, type QueuedBatch } from './queue.js';
+import { RetryGate } from './retry-gate.js';
+import { GRACE_MS, Slot } from './slot.js';
 import type { Outlet, OutletOptions } from './types.js';
 
-/** How long a write may go on after its signal, before its attempt is abandoned. */
-const GRACE_MS = 500;
+/** Shares of what is left of a stop's deadline: collecting metrics, delivering, flushing and ending what is stuck. */
+const COLLECT_SHARE = 0.25;
+const DELIVER_SHARE = 0.7;
+const FLUSH_SHARE = 0.5;
+/** ms that a sink which ended by itself may take to close. */
+const CLOSE_MS = 1_000;
+/** A sink may refuse a thousand batches a second: ms between two lines in the log. */
+const REFUSAL_LOG_MS = 10_000;
 
 export function createOutlet(options: OutletOptions): Outlet {
   return new SinkOutlet(options);
@@ -30,23 +37,32 @@ class SinkOutlet implements Outlet {
   private resolveEnded!: () => void;
   private readonly queue: BatchQueue;
   private readonly ledger = new Ledger();
-  private readonly backoff = new Backoff();
+  private readonly gate = new RetryGate();
+  private readonly slots: readonly Slot[];
+  private readonly failures: { add(value: number): void };
+  /** Aborted when nothing more is to be written; the sink's `context.signal`. */
   private readonly closing = new AbortController();
+  /** Why what is left then is lost. */
+  private leftover: 'closed' | 'shutdown' = 'shutdown';
   private sink: Sink | undefined;
   private metrics: MetricBatch | undefined;
   private metricsTimer: NodeJS.Timeout | undefined;
+  private collecting = false;
   private delivering: Promise<void> | undefined;
-  private wake: (() => void) | undefined;
-  private inFlight = new Set<QueuedBatch>();
+  private readonly idle = new Set<() => void>();
+  private readonly inFlight = new Set<QueuedBatch>();
   private stopping: Promise<void> | undefined;
   private draining = false;
+  private refused = 0;
+  private refusalLogged = Number.NEGATIVE_INFINITY;
 
   constructor(private readonly options: OutletOptions) {
-    const { definition } = options;
+    const { definition, context } = options;
     this.name = options.name;
-    this.accepts =
-      typeof definition.accepts === 'function' ? definition.accepts(options.options) : definition.accepts;
+    this.accepts = resolveAccepts(definition, options.options);
     this.queue = new BatchQueue(options.maxBatches, options.maxBytes);
+    this.slots = Array.from({ length: definition.concurrency ?? 1 }, () => new Slot());
+    this.failures = context.telemetry.counter('errors_total', 'Attempts of a sink that failed.');
     this.ended = new Promise((resolve) => {
       this.resolveEnded = resolve;
     });
@@ -58,7 +74,7 @@ class SinkOutlet implements Outlet {
     return async (request) => sink.fetch!(request);
   }
 
-  counts(): Iterable<{ probe: string; map: string; counts: import('./types.js').DeliveryCounts }> {
+  counts(): Iterable<LedgerEntry> {
     return this.ledger;
   }
 
@@ -66,134 +82,174 @@ class SinkOutlet implements Outlet {
     this.ledger.receive(batch);
     if (this.state === 'closed') this.ledger.lose(batch, 'closed');
     else if (!this.queue.push(batch)) this.ledger.lose(batch, 'queue_full');
-    else this.wake?.();
+    else this.wake();
   }
 
   offerMetrics(batch: MetricBatch): void {
+    if (this.state === 'closed') return;
     this.metrics = batch;
-    this.wake?.();
+    this.wake();
   }
 
   start(): void {
-    const workers = Math.max(1, this.options.definition.concurrency ?? 1);
-    this.delivering = (async () => {
-      if (!(await this.open())) return;
-      this.startMetrics();
-      await Promise.all(Array.from({ length: workers }, () => this.deliver()));
-    })();
+    this.delivering ??= this.run();
+  }
+
+  private async run(): Promise<void> {
+    if (!(await this.open())) return;
+    this.startMetrics();
+    await Promise.all(this.slots.map((slot) => this.deliver(slot)));
   }
 
   /** Open with back-off; false when the outlet was stopped first. */
   private async open(): Promise<boolean> {
-    const { definition, context } = this.options;
-    while (!this.closing.signal.aborted && !this.draining) {
+    while (!this.closing.signal.aborted) {
+      const epoch = this.gate.begin();
       try {
-        this.sink = await definition.open(this.options.options, {
-          ...context,
-          name: this.name,
-          signal: this.closing.signal,
-        });
+        const sink = await this.openOnce();
+        if (!sink) return false;
+        this.sink = sink;
         this.state = 'up';
         this.clearError();
-        this.backoff.reset();
+        this.gate.succeeded(epoch);
         return true;
       } catch (error) {
+        this.fail(error);
         if ((error as { fatal?: unknown } | null)?.fatal === true) {
           this.fatal = true;
           this.end(messageOf(error));
           return false;
         }
-        this.fail(error);
-        await this.pause(this.backoff.delay());
+        if (this.draining) return false;
+        this.gate.failed(epoch);
+        await this.gate.wait();
       }
     }
     return false;
   }
 
+  /** Undefined when the outlet closes first; a sink that opens after that is closed again. */
+  private async openOnce(): Promise<Sink | undefined> {
+    const { definition, options, context, timeout } = this.options;
+    const { signal } = this.closing;
+    const slow = setTimeout(() => this.fail(new Error(`open() has not answered for ${timeout} ms`)), timeout);
+    const closed = new Promise<undefined>((resolve) => {
+      signal.addEventListener('abort', () => resolve(undefined), { once: true });
+    });
+    const opening = (async () => definition.open(options, { ...context, name: this.name, signal }))();
+    const release = async (): Promise<void> => void (await (await opening)?.close?.());
+    try {
+      const opened = await Promise.race([opening.then((sink) => ({ sink })), closed]);
+      if (opened && !signal.aborted) return checkSink(opened.sink, this.accepts);
+      void release().catch(() => {});
+      return undefined;
+    } catch (error) {
+      void release().catch(() => {});
+      throw error;
+    } finally {
+      clearTimeout(slow);
+    }
+  }
+
   private startMetrics(): void {
-    if (!this.accepts.metrics || !this.sink?.writeMetrics) return;
+    if (!this.accepts.metrics || !this.sink?.writeMetrics || this.draining) return;
     this.metricsTimer = setInterval(() => void this.collect(), this.options.interval);
     this.metricsTimer.unref();
   }
 
   private async collect(): Promise<void> {
+    if (this.collecting) return;
+    this.collecting = true;
     try {
       this.offerMetrics(await this.options.context.collect());
     } catch (error) {
       this.options.context.log.warn(`collecting metrics failed: ${messageOf(error)}`);
+    } finally {
+      this.collecting = false;
     }
+  }
+
+  private wake(): void {
+    const idle = [...this.idle];
+    this.idle.clear();
+    for (const resume of idle) resume();
   }
 
   /** One of `concurrency` loops: take a batch, try until it is settled, take the next. */
-  private async deliver(): Promise<void> {
-    while (this.state !== 'closed' && !this.closing.signal.aborted) {
+  private async deliver(slot: Slot): Promise<void> {
+    for (;;) {
+      await this.gate.wait();
+      if (this.closing.signal.aborted) return;
+      // Metrics first: they are few, and events may never end.
+      const { metrics } = this;
+      if (metrics) {
+        this.metrics = undefined;
+        await this.writeMetrics(slot, metrics);
+        continue;
+      }
       const queued = this.queue.shift();
       if (queued) {
         this.inFlight.add(queued);
-        await this.settle(queued);
+        await this.settle(slot, queued);
         this.inFlight.delete(queued);
         continue;
       }
-      const metrics = this.metrics;
-      if (metrics) {
-        this.metrics = undefined;
-        await this.writeMetrics(metrics);
-        continue;
-      }
       if (this.draining) return;
-      await new Promise<void>((resolve) => {
-        const before = this.wake;
-        this.wake = () => {
-          before?.();
-          resolve();
-        };
-      });
-      this.wake = undefined;
+      await new Promise<void>((resolve) => this.idle.add(resolve));
     }
   }
 
-  /** Attempts until the batch is delivered, dropped, expired, or the outlet closes. Its counts are settled then. */
-  private async settle(queued: QueuedBatch): Promise<void> {
+  /** Attempts until the batch is delivered, refused or expired, or the outlet closes. Its counts are settled then. */
+  private async settle(slot: Slot, queued: QueuedBatch): Promise<void> {
     const { batch } = queued;
-    queued.firstAttempt ??= performance.now();
+    const { maxElapsed, timeout } = this.options;
     const view = {
       forms: this.accepts.events || [],
       numbers: this.accepts.numbers ?? 'bigint',
-    } as const;
+      sink: this.name,
+    };
+    const expiry = maxElapsed > 0 ? performance.now() + maxElapsed : Number.POSITIVE_INFINITY;
     for (;;) {
-      const result = await this.attempt((call) => {
-        if (!this.sink?.write)
-          throw new PipelineError('SINK_SHAPE', 'the sink accepts events but has no write()');
-        return this.sink.write(new EventBatch(batch, view), call);
-      });
+      const epoch = this.gate.begin();
+      const result = await slot.attempt(
+        queued,
+        'write',
+        (call) => this.sink!.write!(new EventBatch(batch, view), call),
+        timeout,
+        this.closing.signal,
+      );
       // While this attempt ran, stop() may have counted the batch as lost.
       if (!this.inFlight.has(queued)) return;
       switch (result.status) {
         case 'ok':
           this.ledger.deliver(batch, result.rejected ?? 0);
-          this.succeed();
+          if (result.rejected)
+            this.refuse(Math.min(result.rejected, batch.count), 'the destination rejected them');
+          this.succeed(epoch);
           return;
         case 'drop':
           this.ledger.lose(batch, 'dropped');
-          this.options.context.log.warn(
-            `${batch.count} events dropped: ${result.error ?? 'the sink gave no reason'}`,
-          );
+          this.failures.add(1);
+          this.refuse(batch.count, result.error ?? 'the sink dropped them, and gave no reason');
+          this.succeed(epoch);
           return;
         case 'closed':
           this.ledger.lose(batch, 'closed');
           this.end(result.error);
           return;
         case 'retry': {
-          this.fail(new Error(result.error ?? 'the sink asked to retry'));
-          const spent = performance.now() - queued.firstAttempt;
-          if (this.options.maxElapsed > 0 && spent > this.options.maxElapsed) {
-            this.ledger.lose(batch, 'expired');
+          if (!this.closing.signal.aborted) {
+            this.fail(new Error(result.error ?? 'the sink asked to retry'));
+            this.gate.failed(epoch, result.after);
+            await this.gate.wait(expiry);
+            if (!this.inFlight.has(queued)) return;
+          }
+          if (this.closing.signal.aborted) {
+            this.ledger.lose(batch, this.leftover);
             return;
           }
-          await this.pause(this.backoff.delay(result.after));
-          if (!this.inFlight.has(queued)) return;
-          if (this.closing.signal.aborted) {
-            this.ledger.lose(batch, 'shutdown');
+          if (performance.now() >= expiry) {
+            this.ledger.lose(batch, 'expired');
             return;
           }
         }
@@ -201,96 +257,85 @@ class SinkOutlet implements Outlet {
     }
   }
 
-  /** Metrics are cumulative: a batch that fails is not kept, the next one says more. */
-  private async writeMetrics(batch: MetricBatch): Promise<void> {
+  /** Metrics are cumulative: a batch that fails is tried again unless a newer one waits by then. */
+  private async writeMetrics(slot: Slot, batch: MetricBatch): Promise<void> {
     const { sink } = this;
     if (!sink?.writeMetrics) return;
-    const result = await this.attempt((call) => sink.writeMetrics!(batch, call));
-    if (result.status === 'ok') this.succeed();
+    const epoch = this.gate.begin();
+    const { timeout } = this.options;
+    const write = sink.writeMetrics.bind(sink, batch);
+    const result = await slot.attempt(batch, 'writeMetrics', write, timeout, this.closing.signal);
+    if (result.status === 'ok') this.succeed(epoch);
     else if (result.status === 'closed') this.end(result.error);
-    else {
+    else if (!this.closing.signal.aborted) {
       this.fail(new Error(result.error ?? 'metrics were not taken'));
       if (result.status === 'retry') {
-        await this.pause(this.backoff.delay(result.after));
+        this.gate.failed(epoch, result.after);
         this.metrics ??= batch;
       }
     }
   }
 
-  /** One attempt under its time-out. Never throws: what a sink throws, or answers wrongly, is a retry. */
-  private async attempt(
-    write: (call: WriteCall) => WriteResult | Promise<WriteResult>,
-  ): Promise<WriteResult> {
-    const abort = new AbortController();
-    const onClose = (): void => abort.abort(this.closing.signal.reason);
-    this.closing.signal.addEventListener('abort', onClose, { once: true });
-    const timeout = setTimeout(
-      () => abort.abort(new PipelineError('TIMEOUT', `no answer within ${this.options.timeout} ms`)),
-      this.options.timeout,
-    );
-    let grace: NodeJS.Timeout | undefined;
-    const abandoned = new Promise<WriteResult>((resolve) => {
-      abort.signal.addEventListener('abort', () => {
-        grace = setTimeout(
-          () => resolve({ status: 'retry', error: messageOf(abort.signal.reason) }),
-          GRACE_MS,
-        );
-      });
-    });
-    const answer = this.lastWrite.then(async () => {
-      if (abort.signal.aborted) return { status: 'retry', error: messageOf(abort.signal.reason) } as const;
-      return checked(await write({ signal: abort.signal }));
-    });
-    const settled = answer.catch((error): WriteResult => ({ status: 'retry', error: messageOf(error) }));
-    // Without concurrency, a write that was abandoned and still runs holds back the next one.
-    if ((this.options.definition.concurrency ?? 1) <= 1) this.lastWrite = settled.then(() => {});
-    try {
-      return await Promise.race([settled, abandoned]);
-    } finally {
-      clearTimeout(timeout);
-      clearTimeout(grace);
-      this.closing.signal.removeEventListener('abort', onClose);
-    }
-  }
-  private lastWrite: Promise<void> = Promise.resolve();
-
-  private succeed(): void {
-    this.backoff.reset();
+  /** The destination answers. */
+  private succeed(epoch: number): void {
+    this.gate.succeeded(epoch);
     if (this.state === 'retrying') {
       this.state = 'up';
       this.options.context.log.info('delivers again');
     }
-    this.clearError();
+    if (this.state === 'up') this.clearError();
   }
 
   private clearError(): void {
-    delete this.error;
+    this.error = undefined;
   }
 
   private fail(error: unknown): void {
     const message = messageOf(error);
-    if (this.error !== message)
-      this.options.context.log.warn(
-        `${this.state === 'opening' ? 'cannot open' : 'cannot deliver'}: ${message}`,
-      );
+    this.failures.add(1);
+    if (this.error !== message) {
+      const what = this.state === 'opening' ? 'cannot open' : 'cannot deliver';
+      this.options.context.log.warn(`${what}: ${message}`);
+    }
     this.error = message;
     if (this.state === 'up') this.state = 'retrying';
+  }
+
+  private refuse(events: number, why: string): void {
+    this.refused += events;
+    const now = performance.now();
+    if (now - this.refusalLogged < REFUSAL_LOG_MS) return;
+    this.options.context.log.warn(`${this.refused} events lost: ${why}`);
+    this.refusalLogged = now;
+    this.refused = 0;
   }
 
   /** The sink is finished by itself. */
   private end(error: string | undefined): void {
     if (this.state === 'closed') return;
     this.state = 'closed';
+    this.leftover = 'closed';
     if (error) this.error = error;
-    this.loseQueued('closed');
-    clearInterval(this.metricsTimer);
-    this.wake?.();
-    void this.closeSink(1000).then(() => this.resolveEnded());
+    this.loseQueued();
+    this.halt(new PipelineError('STOPPED', 'the sink has ended'));
+    // Other writes that run by now end first.
+    void within(this.delivering!, GRACE_MS * 2)
+      .catch(() => {})
+      .then(() => this.closeSink(CLOSE_MS))
+      .then(() => this.resolveEnded());
   }
 
-  private loseQueued(reason: 'closed' | 'shutdown'): void {
+  /** No attempt begins after this; those that run are told to end. */
+  private halt(reason: PipelineError): void {
+    clearInterval(this.metricsTimer);
+    this.closing.abort(reason);
+    this.gate.hurry();
+    this.wake();
+  }
+
+  private loseQueued(): void {
     for (let queued = this.queue.shift(); queued; queued = this.queue.shift())
-      this.ledger.lose(queued.batch, reason);
+      this.ledger.lose(queued.batch, this.leftover);
   }
 
   private async closeSink(deadline: number): Promise<void> {
@@ -298,24 +343,10 @@ class SinkOutlet implements Outlet {
     this.sink = undefined;
     if (!sink) return;
     try {
-      await within(Promise.resolve(sink.close()), deadline);
+      await within((async () => sink.close())(), deadline);
     } catch (error) {
       this.options.context.log.warn(`closing failed: ${messageOf(error)}`);
     }
-  }
-
-  /** Interruptible by a stop. */
-  private pause(ms: number): Promise<void> {
-    if (this.closing.signal.aborted) return Promise.resolve();
-    return new Promise((resolve) => {
-      const done = (): void => {
-        clearTimeout(timer);
-        this.closing.signal.removeEventListener('abort', done);
-        resolve();
-      };
-      const timer = setTimeout(done, ms);
-      this.closing.signal.addEventListener('abort', done, { once: true });
-    });
   }
 
   stop(deadline: number): Promise<void> {
@@ -325,43 +356,40 @@ class SinkOutlet implements Outlet {
 
   private async stopOnce(deadline: number): Promise<void> {
     const end = performance.now() + deadline;
-    const left = (): number => Math.max(0, end - performance.now());
-    clearInterval(this.metricsTimer);
-    if (this.state !== 'closed' && this.sink?.writeMetrics)
-      await within(this.collect(), left()).catch(() => {});
-    this.draining = true;
-    this.wake?.();
-    // Keep the last part of the deadline for flush and close.
-    await within(this.delivering ?? Promise.resolve(), left() * 0.7).catch(() => {});
-    try {
-      if (this.state === 'up' && this.sink?.flush)
-        await within(Promise.resolve(this.sink.flush()), left() * 0.5);
-    } catch (error) {
-      this.options.context.log.warn(`flush failed: ${messageOf(error)}`);
+    const left = (share = 1): number => Math.max(0, end - performance.now()) * share;
+    if (this.state === 'closed') {
+      await within(this.ended, left()).catch(() => {});
+      return;
     }
-    const unsettled = [...this.inFlight];
+    clearInterval(this.metricsTimer);
+    if (this.sink?.writeMetrics && this.accepts.metrics)
+      await within(this.collect(), left(COLLECT_SHARE)).catch(() => {});
+    this.draining = true;
+    this.gate.hurry();
+    this.wake();
+    const delivering = this.delivering ?? Promise.resolve();
+    await within(delivering, left(DELIVER_SHARE)).catch(() => {});
+    if (this.inFlight.size === 0 && !this.slots.some((slot) => slot.busy))
+      await this.flush(left(FLUSH_SHARE));
+    this.halt(new PipelineError('STOPPED', 'the agent stops'));
+    await within(delivering, Math.min(left(FLUSH_SHARE), GRACE_MS * 2)).catch(() => {});
+    for (const queued of this.inFlight) this.ledger.lose(queued.batch, this.leftover);
     this.inFlight.clear();
-    for (const { batch } of unsettled) this.ledger.lose(batch, 'shutdown');
-    this.loseQueued('shutdown');
+    this.loseQueued();
     this.state = 'closed';
-    this.closing.abort(new PipelineError('TIMEOUT', 'the agent stops'));
     await this.closeSink(left());
     this.resolveEnded();
   }
-}
 
-const STATUSES = new Set(['ok', 'retry', 'drop', 'closed']);
-
-function checked(result: WriteResult): WriteResult {
-  if (typeof result === 'object' && result !== null && STATUSES.has(result.status)) return result;
-  throw new PipelineError(
-    'SINK_SHAPE',
-    `write() answered ${JSON.stringify(result) ?? String(result)}: expected { status: 'ok' | 'retry' | 'drop' | 'closed' }`,
-  );
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  private async flush(deadline: number): Promise<void> {
+    const { sink } = this;
+    if (!sink?.flush) return;
+    try {
+      await within((async () => sink.flush!())(), deadline);
+    } catch (error) {
+      this.options.context.log.warn(`flush failed: ${messageOf(error)}`);
+    }
+  }
 }
 
 /** Rejects when `promise` takes longer than `ms`. */

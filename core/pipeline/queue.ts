@@ -3,13 +3,13 @@ import type { EventBatchData } from '../../plugins/sdk/index.js';
 export interface QueuedBatch {
   readonly batch: EventBatchData;
   readonly bytes: number;
-  /** performance.now() of the first attempt. */
-  firstAttempt?: number;
 }
 
 /** Batches that wait for a sink: bounded by number and bytes. */
 export class BatchQueue {
-  private readonly waiting: QueuedBatch[] = [];
+  private waiting: (QueuedBatch | undefined)[] = [];
+  /** Taken from the front of `waiting`, which is cut when half of it is: a queue may hold a million batches. */
+  private taken = 0;
   private bytes = 0;
 
   constructor(
@@ -20,9 +20,7 @@ export class BatchQueue {
   /** False when there is no room. A batch that alone is bigger than the queue is let into an empty one. */
   push(batch: EventBatchData): boolean {
     const bytes = sizeOf(batch);
-    const full =
-      this.waiting.length >= this.maxBatches ||
-      (this.waiting.length > 0 && this.bytes + bytes > this.maxBytes);
+    const full = this.length >= this.maxBatches || (this.length > 0 && this.bytes + bytes > this.maxBytes);
     if (full) return false;
     this.waiting.push({ batch, bytes });
     this.bytes += bytes;
@@ -30,13 +28,19 @@ export class BatchQueue {
   }
 
   shift(): QueuedBatch | undefined {
-    const first = this.waiting.shift();
-    if (first) this.bytes -= first.bytes;
+    const first = this.waiting[this.taken];
+    if (!first) return undefined;
+    this.waiting[this.taken++] = undefined;
+    if (this.taken * 2 >= this.waiting.length) {
+      this.waiting = this.waiting.slice(this.taken);
+      this.taken = 0;
+    }
+    this.bytes -= first.bytes;
     return first;
   }
 
   get length(): number {
-    return this.waiting.length;
+    return this.waiting.length - this.taken;
   }
 }
 
