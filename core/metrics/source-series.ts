@@ -5,8 +5,12 @@ import type { SeriesSource } from './source.js';
 
 /** One series of one map. */
 export interface Entry {
-  readonly labels: readonly (readonly [string, string])[];
-  readonly labelText: string;
+  /** Label values, joined by NUL, which none of them has. */
+  readonly key: string;
+  /** Of the record's labels; undefined for the overflow series. */
+  readonly labelValues: readonly string[] | undefined;
+  /** Made when it is first shown: a map may bring a hundred thousand at once. */
+  rendered: { readonly labels: Series['labels']; readonly labelText: string } | undefined;
   /** One a family. */
   readonly values: (number | bigint)[];
   /** Ring histogram: counts a bucket. */
@@ -41,19 +45,16 @@ export class SourceSeries {
       this.groups = [];
     }
     this.reads++;
-    const { kind, source, labelNames } = this.source;
+    const { kind, source } = this.source;
     for (let i = 0; i < output.newIds.length; i++) {
       const values = output.newLabels[i]!;
-      this.groups[output.newIds[i]!] = this.keep(
-        labelNames.map((name, n) => [name, values[n] ?? ''] as const),
-        time,
-      );
+      this.groups[output.newIds[i]!] = this.keep(values.join('\0'), values, time);
     }
     if (source === 'ring') this.add(output, time);
     else {
       if (kind === 'histogram') this.replaceHistograms(output, time);
       else this.replace(output, time);
-      for (const [text, entry] of this.entries) if (entry.seen !== this.reads) this.forget(text, entry);
+      for (const entry of this.entries.values()) if (entry.seen !== this.reads) this.forget(entry);
     }
   }
 
@@ -61,15 +62,14 @@ export class SourceSeries {
     return [...this.entries.values()];
   }
 
-  private keep(labels: readonly (readonly [string, string])[], time: bigint): Entry {
-    const all = [...this.hostLabels, ...labels];
-    const labelText = renderLabels(all);
-    const there = this.entries.get(labelText);
+  private keep(key: string, labelValues: readonly string[] | undefined, time: bigint): Entry {
+    const there = this.entries.get(key);
     if (there) return there;
     const { families, bounds, kind } = this.source;
     const entry: Entry = {
-      labels: all,
-      labelText,
+      key,
+      labelValues,
+      rendered: undefined,
       values: families.map(() => 0),
       buckets: bounds ? new Float64Array(bounds.length + 1) : undefined,
       sum: 0,
@@ -79,18 +79,19 @@ export class SourceSeries {
       seen: -1,
       alive: true,
     };
-    this.entries.set(labelText, entry);
+    this.entries.set(key, entry);
     return entry;
   }
 
-  private forget(text: string, entry: Entry): void {
-    this.entries.delete(text);
+  private forget(entry: Entry): void {
+    this.entries.delete(entry.key);
     entry.alive = false;
   }
 
   /** The series of a group. One that had gone begins again: from nothing, and now. */
   private of(id: number, time: bigint): Entry {
-    if (id === 0) return this.keep([['overflow', 'true']], time);
+    // One NUL more than any label values have.
+    if (id === 0) return this.keep('\0'.repeat(this.source.labelNames.length), undefined, time);
     const entry = this.groups[id]!;
     if (!entry.alive) {
       entry.values.fill(0);
@@ -98,7 +99,7 @@ export class SourceSeries {
       entry.sum = 0;
       entry.start = time;
       entry.alive = true;
-      this.entries.set(entry.labelText, entry);
+      this.entries.set(entry.key, entry);
     }
     return entry;
   }
@@ -158,12 +159,14 @@ export class SourceSeries {
     const { expire, source } = this.source;
     if (expire === undefined || source !== 'ring') return;
     const oldest = now - BigInt(Math.round(expire)) * 1_000_000n;
-    for (const [text, entry] of this.entries) if (entry.updated < oldest) this.forget(text, entry);
+    for (const entry of this.entries.values()) if (entry.updated < oldest) this.forget(entry);
   }
 
   snapshot(entry: Entry, index: number): Series {
     const { divisor } = this.source.families[index]!;
-    const { labels, labelText, start } = entry;
+    entry.rendered ??= this.render(entry);
+    const { labels, labelText } = entry.rendered;
+    const { start } = entry;
     if (this.source.kind !== 'histogram')
       return { labels, labelText, start, value: divided(entry.values[index]!, divisor) };
     if (entry.buckets) {
@@ -194,6 +197,16 @@ export class SourceSeries {
         count: total(counts),
       },
     };
+  }
+
+  private render({ labelValues }: Entry): NonNullable<Entry['rendered']> {
+    const labels = [
+      ...this.hostLabels,
+      ...(labelValues
+        ? this.source.labelNames.map((name, i) => [name, labelValues[i] ?? ''] as const)
+        : [['overflow', 'true'] as const]),
+    ];
+    return { labels, labelText: renderLabels(labels) };
   }
 
   /** One array for all series. */

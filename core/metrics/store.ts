@@ -11,10 +11,8 @@ export interface SeriesHandle {
   remove(): void;
 }
 
-/** Milliseconds that `collect` works before it lets the event loop turn. */
-const SLICE_MS = 8;
-/** Series between two looks at the clock. */
-const STRIDE = 256;
+/** Series after which `collect` lets the event loop turn: a millisecond's work, a few for histograms. */
+const STRIDE = 1024;
 
 interface Collected {
   readonly family: Omit<MetricFamily, 'series'>;
@@ -48,7 +46,6 @@ export class SeriesStore {
   async collect(wanted: (probe: string) => boolean = () => true): Promise<MetricBatch> {
     const families = new Map<string, Collected>();
     const time = BigInt(Date.now()) * 1_000_000n;
-    let slice = performance.now();
     let made = 0;
     for (const source of [...this.sources]) {
       if (!wanted(source.source.probe)) continue;
@@ -60,17 +57,14 @@ export class SeriesStore {
         const origin = originOf(source.source, name);
         const own = sameOrigin(origin, target.origin) ? undefined : origin;
         for (const entry of entries) {
+          const series = source.snapshot(entry, index);
           if (target.seen) {
-            const identity = identityOf(entry.labels);
+            const identity = identityOf(series.labels);
             if (target.seen.has(identity)) continue;
             target.seen.add(identity);
           }
-          const series = source.snapshot(entry, index);
           target.series.push(own ? { ...series, origin: own } : series);
-          if (++made % STRIDE === 0 && performance.now() - slice > SLICE_MS) {
-            await new Promise((resolve) => setImmediate(resolve));
-            slice = performance.now();
-          }
+          if (++made % STRIDE === 0) await new Promise((resolve) => setImmediate(resolve));
         }
       }
     }

@@ -6,7 +6,7 @@ const PREFIX = 'ebpf_solo_io_';
 interface Part {
   readonly family: MetricFamily;
   readonly origin: MetricOrigin;
-  readonly series: Series[];
+  readonly series: readonly Series[];
 }
 
 /**
@@ -40,6 +40,7 @@ function nameOf({ map, field }: MetricOrigin): string {
 function parts(family: MetricFamily): Part[] {
   const { origin } = family;
   if (!origin) return [];
+  if (!family.series.some((series) => series.origin)) return [{ family, origin, series: family.series }];
   const byOrigin = new Map<MetricOrigin, Series[]>();
   for (const series of family.series) {
     const key = series.origin ?? origin;
@@ -64,9 +65,9 @@ function* renamedSeries(all: readonly Part[]): Generator<Series> {
 
 /** Whether the host's labels are the same on all, and so tell nothing apart. */
 function sameHost({ origin, series }: Part): boolean {
-  const first = series[0]!;
+  const first = series[0];
   return series.every(({ labels }) => {
-    for (let i = 0; i < origin.hostLabels; i++) if (labels[i]?.[1] !== first.labels[i]?.[1]) return false;
+    for (let i = 0; i < origin.hostLabels; i++) if (labels[i]?.[1] !== first?.labels[i]?.[1]) return false;
     return true;
   });
 }

@@ -6,16 +6,12 @@ type Kind = Format['kind'];
 /** A family whose series may be made while they are walked through. */
 export type ExposedFamily = Omit<MetricFamily, 'series'> & { readonly series: Iterable<Series> };
 
-const SLICE_MS = 8;
+/** About a millisecond's work. */
 const CHUNK = 64 * 1024;
-/** Series between two looks at the clock. */
-const STRIDE = 64;
 
 /** Text in pieces of about 64 KiB, the event loop turning in between, so that a big exposition does not hold it. */
 export async function* expose(families: readonly ExposedFamily[], format: Kind): AsyncGenerator<Buffer> {
   let text = '';
-  let slice = performance.now();
-  let rendered = 0;
   // To OpenMetrics a counter's name has no _total, and may then be another family's.
   const taken = new Set(families.filter(({ type }) => type !== 'counter').map(({ name }) => name));
   for (const family of families) {
@@ -24,13 +20,10 @@ export async function* expose(families: readonly ExposedFamily[], format: Kind):
       if (empty) text += header(family, format, taken);
       empty = false;
       text += sample(family.name, series, format);
-      const late = ++rendered % STRIDE === 0 && performance.now() - slice > SLICE_MS;
-      if (!late && text.length < CHUNK) continue;
+      if (text.length < CHUNK) continue;
       yield Buffer.from(text);
       text = '';
-      if (performance.now() - slice <= SLICE_MS) continue;
       await new Promise((resolve) => setImmediate(resolve));
-      slice = performance.now();
     }
   }
   if (format === 'openmetrics') text += '# EOF\n';

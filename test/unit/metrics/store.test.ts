@@ -321,20 +321,21 @@ describe('collect', () => {
     const store = new SeriesStore();
     const handle = store.register(source('counter_c', 'counter', 'entry'));
     const worker = new Worker();
-    const rows = Array.from({ length: 50_000 }, (_, i): [string[], number] => [[String(i)], i]);
+    const rows = Array.from({ length: 20_000 }, (_, i): [string[], number] => [[String(i)], i]);
     handle.apply(worker.output(rows), 1n);
     let turns = 0;
     const collecting = seriesOf(store);
-    const change = setInterval(() => {
+    let change = setImmediate(function again() {
       turns++;
       // Every key goes and comes again, behind where the walk is.
       handle.apply(worker.output([]), 2n);
       handle.apply(worker.output(rows), 3n);
-    }, 0);
+      change = setImmediate(again);
+    });
     const series = await collecting;
-    clearInterval(change);
+    clearImmediate(change);
     expect(new Set(series.map((one) => one.labelText)).size).toBe(series.length);
-    expect(series.length).toBe(50_000);
-    expect(turns).toBeGreaterThan(0);
+    expect(series.length).toBe(20_000);
+    expect(turns).toBeGreaterThan(10);
   });
 });
