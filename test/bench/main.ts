@@ -3,8 +3,10 @@ import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import type { BenchOptions, BenchResult } from './case.js';
 import { cases } from './cases/index.js';
+import { type GrowthResult, growthCases, measureGrowth } from './growth.js';
 import { measure } from './measure.js';
-import { markdown, tableRow } from './report.js';
+import { plot } from './plot.js';
+import { growthRow, markdown, tableRow } from './report.js';
 import { ROOT, WORK } from './tools.js';
 
 const DEFAULT_RUNS = 5;
@@ -29,16 +31,19 @@ const command = new Command('bench')
   .option('--write', 'write BENCHMARKS.md')
   .parse();
 const flags = command.opts<Flags>();
-const unknown = flags.case?.find((name) => !cases.some((one) => one.name === name));
-if (unknown)
-  command.error(`error: there is no case "${unknown}". There is: ${cases.map(({ name }) => name).join(' ')}`);
+const known = [...cases, ...growthCases].map(({ name }) => name);
+const unknown = flags.case?.find((name) => !known.includes(name));
+if (unknown) command.error(`error: there is no case "${unknown}". There is: ${known.join(' ')}`);
 if (flags.list) {
   for (const { name, what, unit } of cases) process.stdout.write(`${name.padEnd(24)} ${what} [${unit}]\n`);
+  for (const { name, what, y } of growthCases) process.stdout.write(`${name.padEnd(24)} ${what} [${y}]\n`);
   process.exit(0);
 }
 if (process.getuid?.() !== 0) command.error('error: the bench loads BPF programs. Run: sudo npm run bench');
 
+const GROWTH_RUNS = 3;
 const results: BenchResult[] = [];
+const growths: GrowthResult[] = [];
 let failed = false;
 try {
   for (const one of cases) {
@@ -53,7 +58,22 @@ try {
       process.stderr.write(`${one.name} failed: ${error instanceof Error ? error.message : error}\n`);
     }
   }
-  if (flags.write) writeFileSync(join(ROOT, 'BENCHMARKS.md'), markdown(results));
+  for (const one of growthCases) {
+    if (flags.case && !flags.case.includes(one.name)) continue;
+    if (process.stderr.isTTY) process.stderr.write(`${one.name} …\r`);
+    try {
+      const result = await measureGrowth(one, flags.runs ?? GROWTH_RUNS);
+      growths.push(result);
+      process.stdout.write(process.stdout.isTTY ? growthRow(result) : `${JSON.stringify(result)}\n`);
+    } catch (error) {
+      failed = true;
+      process.stderr.write(`${one.name} failed: ${error instanceof Error ? error.message : error}\n`);
+    }
+  }
+  if (flags.write) {
+    writeFileSync(join(ROOT, 'BENCHMARKS.md'), markdown(results, growths));
+    writeFileSync(join(ROOT, 'docs', 'growth.svg'), plot(growths));
+  }
 } finally {
   rmSync(WORK, { recursive: true, force: true });
 }

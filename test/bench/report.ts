@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus, release, totalmem } from 'node:os';
 import type { BenchResult } from './case.js';
+import type { GrowthResult } from './growth.js';
 
 /** Three figures that matter, whatever the size. */
 export function figure(value: number): string {
@@ -24,7 +25,12 @@ export function tableRow(result: BenchResult): string {
   );
 }
 
-export function markdown(results: readonly BenchResult[]): string {
+export function growthRow({ name, x, y, points }: GrowthResult): string {
+  const shown = points.map(([size, cost]) => `${size.toLocaleString('en')}: ${figure(cost)} ${y}`);
+  return `${name.padEnd(22)} ${x} ${shown.join(', ')}\n`;
+}
+
+export function markdown(results: readonly BenchResult[], growths: readonly GrowthResult[]): string {
   const clang = execFileSync('clang', ['--version'], { encoding: 'utf8' }).split('\n')[0];
   const os = /^PRETTY_NAME="?([^"\n]+)/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1] ?? 'Linux';
   const rows = results.map((result) => {
@@ -40,5 +46,21 @@ ${cpus()[0]?.model.trim() ?? 'unknown CPU'}, ${availableParallelism()} cores, ${
 | case | what | measured | reference | ratio | target |
 | ---- | ---- | -------- | --------- | ----- | ------ |
 ${rows.join('\n')}
+${growths.length === 0 ? '' : growthSection(growths)}`;
+}
+
+function growthSection(growths: readonly GrowthResult[]): string {
+  const rows = growths.map(
+    ({ name, what, x, y, points }) =>
+      `| \`${name}\` | ${what} | ${points.map(([size, cost]) => `${size.toLocaleString('en')} ${x}: ${figure(cost)} ${y}`).join('<br>')} |`,
+  );
+  return `
+## How cost grows
+
+| case | what | measured |
+| ---- | ---- | -------- |
+${rows.join('\n')}
+
+![plots of the same](docs/growth.svg)
 `;
 }

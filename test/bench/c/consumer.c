@@ -23,12 +23,12 @@
 #include <unistd.h>
 
 struct record {
-	uint32_t pid, uid;
-	char comm[16];
-	uint32_t saddr, daddr;
-	uint16_t sport, dport;
-	uint32_t seq;
+	uint32_t pid, daddr, seq;
 	int32_t ret;
+	uint32_t uid;
+	char comm[16];
+	uint32_t saddr;
+	uint16_t sport, dport;
 };
 
 #define SLOTS (1 << 14)
