@@ -1,5 +1,10 @@
 import type { Config, ConfigPath, LoadedConfig, SinkConfig } from '../../config/index.js';
-import type { Accepts, SinkDefinition } from '../../plugins/sdk/index.js';
+import {
+  type Accepts,
+  resolveAccepts,
+  resolveInterval,
+  type SinkDefinition,
+} from '../../plugins/sdk/index.js';
 import { createIsolatedSink, loadSinkModule } from '../pipeline/index.js';
 import { messageOf } from './error.js';
 
@@ -49,10 +54,8 @@ export async function prepareSinks(
         continue;
       }
       const options = result.value;
-      const accepts =
-        typeof definition.accepts === 'function' ? definition.accepts(options) : definition.accepts;
-      const own =
-        typeof definition.interval === 'function' ? definition.interval(options) : definition.interval;
+      const accepts = resolveAccepts(definition, options);
+      const own = resolveInterval(definition, options);
       sinks.push({
         config,
         definition,
