@@ -54,7 +54,7 @@ struct connect6 {
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 10240);
-	__type(key, const struct sock *);
+	__type(key, __u64);
 	__type(value, struct attempt);
 } attempts SEC(".maps");
 
@@ -72,7 +72,7 @@ struct {
 
 BEE_LOST(print_connects4, print_connects6);
 
-static __always_inline void begin(const struct sock *sk)
+static __always_inline void begin(__u64 socket)
 {
 	struct attempt attempt = {
 		.start = bpf_ktime_get_ns(),
@@ -82,7 +82,7 @@ static __always_inline void begin(const struct sock *sk)
 	if (target_pid && target_pid != attempt.pid)
 		return;
 	bpf_get_current_comm(attempt.comm, sizeof(attempt.comm));
-	bpf_map_update_elem(&attempts, &sk, &attempt, BPF_ANY);
+	bpf_map_update_elem(&attempts, &socket, &attempt, BPF_ANY);
 }
 
 // What both families have. inet_sport stays when a failed connection gives its port back, skc_num does not.
@@ -101,15 +101,17 @@ static __always_inline void begin(const struct sock *sk)
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(on_state, const struct sock *sk, int old, int new)
 {
+	// A copy: older verifiers forget what a variable points to once it was a key.
+	__u64 socket = (__u64)sk;
 	if (sk->sk_protocol != IPPROTO_TCP)
 		return 0;
 	if (new == TCP_SYN_SENT) {
-		begin(sk);
+		begin(socket);
 		return 0;
 	}
 	if (old != TCP_SYN_SENT)
 		return 0;
-	struct attempt *attempt = bpf_map_lookup_elem(&attempts, &sk);
+	struct attempt *attempt = bpf_map_lookup_elem(&attempts, &socket);
 	if (!attempt)
 		return 0;
 	int error = new == TCP_CLOSE ? sk->sk_err : 0;
@@ -130,7 +132,7 @@ int BPF_PROG(on_state, const struct sock *sk, int old, int new)
 			bpf_ringbuf_submit(event, 0);
 		}
 	}
-	bpf_map_delete_elem(&attempts, &sk);
+	bpf_map_delete_elem(&attempts, &socket);
 	return 0;
 }
 
