@@ -1,8 +1,9 @@
-import { createRequire } from 'node:module';
+import { createRequire, isBuiltin } from 'node:module';
 import { isAbsolute } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import type { SinkDefinition } from '../../plugins/sdk/index.js';
-import { PipelineError } from './error.js';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { checkDefinition, type SinkDefinition } from '../../plugins/sdk/index.js';
+import { messageOf, PipelineError } from './error.js';
+import { hookResolution, resolvePackage } from './sink-resolver.js';
 
 /** Where a custom sink comes from. */
 export interface SinkSource {
@@ -16,57 +17,76 @@ export interface SinkSource {
 
 /** Import a custom sink into this thread, and check its shape. Throws {@link PipelineError}. */
 export async function loadSinkModule(source: SinkSource): Promise<SinkDefinition<unknown>> {
-  const file = resolveModule(source);
+  hookResolution();
+  const url = resolveModule(source);
+  const file = url.startsWith('file:') ? fileURLToPath(url) : url;
+  refuseTypeScript(file);
   let module: { default?: unknown };
   try {
-    module = await import(pathToFileURL(file).href);
+    module = await import(url);
   } catch (error) {
-    throw new PipelineError(
-      'SINK_MODULE',
-      `${file} cannot be loaded: ${error instanceof Error ? error.message : String(error)}`,
-      { cause: error },
-    );
+    throw new PipelineError('SINK_MODULE', `${file} cannot be loaded: ${loadError(error)}`, { cause: error });
   }
-  return checkDefinition(module.default, file);
+  try {
+    return checkDefinition(defaultExport(module));
+  } catch (error) {
+    throw new PipelineError('SINK_SHAPE', `${file}: ${messageOf(error)}`, { cause: error });
+  }
 }
 
 function resolveModule({ module, resolveFrom }: SinkSource): string {
-  if (module.endsWith('.ts') && !('typescript' in process.features && process.features.typescript)) {
-    throw new PipelineError(
-      'SINK_MODULE',
-      `${module}: Node ${process.versions.node} does not run TypeScript. Compile it, or use Node 22.18 or newer`,
-    );
+  if (isAbsolute(module)) {
+    try {
+      return pathToFileURL(createRequire(resolveFrom).resolve(module)).href;
+    } catch (error) {
+      throw new PipelineError('SINK_MODULE', `${module}: no such file`, { cause: error });
+    }
   }
-  const require = createRequire(resolveFrom);
-  const names = isAbsolute(module) ? [module] : [module, `bee-sink-${module}`];
+  const names = packageNames(module);
   for (const name of names) {
     try {
-      return require.resolve(name);
-    } catch {
-      // The next name, or the error below.
+      return resolvePackage(name, pathToFileURL(resolveFrom).href);
+    } catch (error) {
+      // Installed, but not to be imported (its `exports`): the next name would only hide that.
+      if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND')
+        throw new PipelineError('SINK_MODULE', messageOf(error), { cause: error });
     }
   }
   throw new PipelineError(
     'SINK_MODULE',
-    isAbsolute(module)
-      ? `${module}: no such file`
-      : `"${module}" is neither a sink of ours (stdout, prometheus) nor an installed package (${names.join(', ')}), looked up from ${resolveFrom}`,
+    `"${module}" is neither a sink of ours (stdout, prometheus) nor an installed package (${names.join(', ')}), looked up from ${resolveFrom}. A file is written with its path: ./${module}.js`,
   );
 }
 
-/** The shape that `defineSink` gives. */
-export function checkDefinition(value: unknown, where: string): SinkDefinition<unknown> {
-  const wrong = (problem: string): never => {
-    throw new PipelineError('SINK_SHAPE', `${where}: ${problem}`);
-  };
-  if (typeof value !== 'object' || value === null)
-    return wrong('it has no default export made by defineSink({ … })');
-  const { apiVersion, type, accepts, options, open } = value as Partial<SinkDefinition<unknown>>;
-  if (apiVersion !== 1) return wrong(`apiVersion is ${JSON.stringify(apiVersion)}: this bee-agent knows 1`);
-  if (typeof type !== 'string' || type === '') return wrong('type is no text');
-  if (typeof accepts !== 'function' && (typeof accepts !== 'object' || accepts === null))
-    return wrong('accepts is missing');
-  if (typeof options?.['~standard']?.validate !== 'function') return wrong('options is no Standard Schema');
-  if (typeof open !== 'function') return wrong('open is no function');
-  return value as SinkDefinition<unknown>;
+/** `kafka` may be a client library that is installed too: the package made for us comes first. */
+function packageNames(module: string): string[] {
+  const [, scope = '', name = module] = /^(@[^/]+\/)?(.+)$/.exec(module) ?? [];
+  const names = name.startsWith('bee-sink-') ? [] : [`${scope}bee-sink-${name}`];
+  return isBuiltin(module) ? names : [...names, module];
+}
+
+function refuseTypeScript(file: string): void {
+  if (!/\.[cm]?ts$/.test(file) || (process.features as { typescript?: unknown }).typescript) return;
+  throw new PipelineError(
+    'SINK_MODULE',
+    `${file}: Node ${process.versions.node} does not run TypeScript. Compile it to JavaScript, or use Node 22.18 or newer`,
+  );
+}
+
+/** What was wrong, with the line of a syntax error, which Node writes above the stack only. */
+function loadError(error: unknown): string {
+  const message = messageOf(error);
+  if (!(error instanceof SyntaxError)) return message;
+  const line = /^file:.*?:(\d+)\n|^\/.*?:(\d+)\n/.exec(error.stack ?? '');
+  const place = line ? `line ${line[1] ?? line[2]}: ` : '';
+  const hint = /import statement outside a module|Unexpected token 'export'/.test(message)
+    ? '. The package.json next to it says that it is CommonJS: name the file .mjs'
+    : '';
+  return `${place}${message}${hint}`;
+}
+
+/** Of a module, or of CommonJS that was compiled from one. */
+function defaultExport(module: { default?: unknown }): unknown {
+  const exported = module.default as { __esModule?: unknown; default?: unknown } | undefined;
+  return exported?.__esModule ? exported.default : exported;
 }

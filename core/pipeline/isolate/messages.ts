@@ -1,13 +1,13 @@
-import type { Accepts, EventBatchData, MetricBatch, WriteResult } from '../../../plugins/sdk/index.js';
+import type { Accepts, EventBatchData, MetricBatch } from '../../../plugins/sdk/index.js';
 import type { SinkSource } from '../sink-module.js';
 
-/** What the host asks a sink's worker. Answered by {@link Answer} with the same id. */
+/** What the host asks a sink's worker, in this order: describe, prepare, open, the others, close. */
 export type Ask =
   | { readonly method: 'describe'; readonly source: SinkSource }
-  | { readonly method: 'validate'; readonly value: unknown }
-  | { readonly method: 'accepts'; readonly options: unknown }
-  | { readonly method: 'open'; readonly options: unknown; readonly name: string }
-  | { readonly method: 'write'; readonly batch: EventBatchData; readonly accepts: Accepts }
+  /** Validate the options of the config. The worker keeps the outcome, which may hold what cannot be cloned. */
+  | { readonly method: 'prepare'; readonly options: unknown }
+  | { readonly method: 'open'; readonly name: string }
+  | { readonly method: 'write'; readonly batch: EventBatchData }
   | { readonly method: 'writeMetrics'; readonly batch: MetricBatch }
   | { readonly method: 'flush' }
   | { readonly method: 'close' }
@@ -26,30 +26,42 @@ export type ToWorker =
 
 export type FromWorker =
   | { readonly kind: 'answer'; readonly id: number; readonly value?: unknown; readonly error?: string }
-  | { readonly kind: 'log'; readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly message: string }
+  | { readonly kind: 'log'; readonly level: LogLevel; readonly message: string }
   | { readonly kind: 'collect'; readonly id: number }
-  | {
-      readonly kind: 'metric';
-      readonly type: 'counter' | 'gauge';
-      readonly name: string;
-      readonly help: string;
-      readonly value: number;
-    };
+  | { readonly kind: 'metrics'; readonly changes: readonly MetricChange[] };
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+/** Of a metric that the sink keeps of itself: what was added to a counter since, or the value of a gauge. */
+export interface MetricChange {
+  readonly type: 'counter' | 'gauge';
+  readonly name: string;
+  readonly help: string;
+  value: number;
+}
 
 export interface Description {
   readonly type: string;
   readonly concurrency?: number;
-  /** Seconds, unless it depends on the options. */
-  readonly interval?: number;
 }
 
+export type Prepared =
+  | {
+      /** The validated options, as far as they can be cloned: what the host may read of them. */
+      readonly options: unknown;
+      readonly accepts: Accepts;
+      /** Seconds. */
+      readonly interval?: number;
+    }
+  | { readonly issues: readonly { readonly message: string; readonly path: readonly (string | number)[] }[] };
+
 export interface Opened {
-  readonly write: boolean;
   readonly writeMetrics: boolean;
   readonly flush: boolean;
   readonly fetch: boolean;
 }
 
+/** GET or HEAD: the agent's server has no others. */
 export interface PlainRequest {
   readonly method: string;
   readonly url: string;
@@ -61,5 +73,3 @@ export interface PlainResponse {
   readonly headers: readonly (readonly [string, string])[];
   readonly body: Uint8Array;
 }
-
-export type { WriteResult };

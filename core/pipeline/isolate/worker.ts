@@ -1,16 +1,39 @@
-import { parentPort } from 'node:worker_threads';
+import { type MessagePort, workerData } from 'node:worker_threads';
 import {
+  type Accepts,
+  checkSink,
+  checkWriteResult,
   EventBatch,
   type MetricBatch,
+  resolveAccepts,
+  resolveInterval,
   type Sink,
   type SinkContext,
   type SinkDefinition,
+  type SinkTelemetry,
 } from '../../../plugins/sdk/index.js';
+import { messageOf } from '../error.js';
 import { loadSinkModule } from '../sink-module.js';
-import type { Ask, Description, FromWorker, Opened, PlainResponse, ToWorker } from './messages.js';
+import { LineLimit } from './line-limit.js';
+import type {
+  Ask,
+  Description,
+  FromWorker,
+  LogLevel,
+  MetricChange,
+  Opened,
+  PlainRequest,
+  PlainResponse,
+  Prepared,
+  ToWorker,
+} from './messages.js';
 
 /** Hosts one custom sink in a thread of its own. */
-const port = parentPort!;
+
+/** What a sink counts of itself crosses with the next answer, or after this long. */
+const METRICS_MS = 1_000;
+
+const port = workerData as MessagePort;
 const send = (message: FromWorker): void => port.postMessage(message);
 const stopping = new AbortController();
 const running = new Map<number, AbortController>();
@@ -19,8 +42,11 @@ const collecting = new Map<
   { resolve: (batch: MetricBatch) => void; reject: (error: Error) => void }
 >();
 let collects = 0;
-let definition: SinkDefinition<unknown> | undefined;
-let sink: Sink | undefined;
+let name = '';
+let definition: SinkDefinition<unknown>;
+let options: unknown;
+let accepts: Accepts;
+let sink: Sink;
 
 port.on('message', (message: ToWorker) => {
   if (message.kind === 'ask') void answer(message.id, message.ask);
@@ -38,9 +64,11 @@ async function answer(id: number, ask: Ask): Promise<void> {
   const abort = new AbortController();
   running.set(id, abort);
   try {
-    send({ kind: 'answer', id, value: await perform(ask, abort.signal) });
+    const value = await perform(ask, abort.signal);
+    sendMetrics();
+    send({ kind: 'answer', id, value });
   } catch (error) {
-    send({ kind: 'answer', id, error: error instanceof Error ? error.message : String(error) });
+    send({ kind: 'answer', id, error: messageOf(error) });
   } finally {
     running.delete(id);
   }
@@ -50,77 +78,95 @@ async function perform(ask: Ask, signal: AbortSignal): Promise<unknown> {
   switch (ask.method) {
     case 'describe': {
       definition = await loadSinkModule(ask.source);
-      const { type, concurrency, interval } = definition;
-      return {
-        type,
-        ...(concurrency === undefined ? {} : { concurrency }),
-        ...(typeof interval === 'number' ? { interval } : {}),
-      } satisfies Description;
+      const { type, concurrency } = definition;
+      return { type, ...(concurrency === undefined ? {} : { concurrency }) } satisfies Description;
     }
-    case 'validate': {
-      const result = await definition!.options['~standard'].validate(ask.value);
-      if (!result.issues) return { value: result.value };
-      return {
-        issues: result.issues.map((issue) => ({
-          message: issue.message,
-          path: (issue.path ?? []).map((part) => String(typeof part === 'object' ? part.key : part)),
-        })),
-      };
-    }
-    case 'accepts':
-      return typeof definition!.accepts === 'function'
-        ? definition!.accepts(ask.options)
-        : definition!.accepts;
+    case 'prepare':
+      return prepare(ask.options);
     case 'open':
-      sink = await definition!.open(ask.options, context(ask.name));
-      return {
-        write: sink.write !== undefined,
-        writeMetrics: sink.writeMetrics !== undefined,
-        flush: sink.flush !== undefined,
-        fetch: sink.fetch !== undefined,
-      } satisfies Opened;
+      name = ask.name;
+      return open();
     case 'write': {
-      const { accepts } = ask;
-      return sink!.write!(
-        new EventBatch(ask.batch, { forms: accepts.events || [], numbers: accepts.numbers ?? 'bigint' }),
-        { signal },
-      );
+      const view = { forms: accepts.events || [], numbers: accepts.numbers ?? 'bigint', sink: name };
+      return checkWriteResult(await sink.write!(new EventBatch(ask.batch, view), { signal }), 'write');
     }
     case 'writeMetrics':
-      return sink!.writeMetrics!(ask.batch, { signal });
+      return checkWriteResult(await sink.writeMetrics!(ask.batch, { signal }), 'writeMetrics');
     case 'flush':
-      return sink?.flush?.();
+      await sink.flush!();
+      return undefined;
     case 'close':
-      return sink?.close();
-    case 'fetch': {
-      const { method, url, headers } = ask.request;
-      const response = await sink!.fetch!(
-        new Request(url, { method, headers: headers as [string, string][] }),
-      );
-      return {
-        status: response.status,
-        headers: [...response.headers],
-        body: new Uint8Array(await response.arrayBuffer()),
-      } satisfies PlainResponse;
-    }
+      await sink.close();
+      return undefined;
+    case 'fetch':
+      return respond(ask.request, signal);
   }
 }
 
-function context(name: string): SinkContext {
-  const log = (level: 'debug' | 'info' | 'warn' | 'error') => (message: string) =>
-    send({ kind: 'log', level, message: String(message) });
+async function prepare(raw: unknown): Promise<Prepared> {
+  const result = await definition.options['~standard'].validate(raw);
+  if (result.issues) {
+    return {
+      issues: result.issues.map(({ message, path = [] }) => ({
+        message: String(message),
+        path: path.map((part) => {
+          const key = typeof part === 'object' ? part.key : part;
+          return typeof key === 'number' ? key : String(key);
+        }),
+      })),
+    };
+  }
+  options = result.value;
+  accepts = resolveAccepts(definition, options);
+  const interval = resolveInterval(definition, options);
+  return {
+    options: clonable(options),
+    accepts: structuredClone(accepts),
+    ...(interval === undefined ? {} : { interval }),
+  };
+}
+
+/** As much of a value as can cross. */
+function clonable(value: unknown): unknown {
+  try {
+    return structuredClone(value);
+  } catch {
+    if (typeof value !== 'object' || value === null) return undefined;
+    const entries = Object.entries(value).map(([key, field]) => [key, clonable(field)]);
+    return Object.fromEntries(entries.filter(([, field]) => field !== undefined));
+  }
+}
+
+async function open(): Promise<Opened> {
+  sink = checkSink(await definition.open(options, context()), accepts);
+  return {
+    writeMetrics: sink.writeMetrics !== undefined,
+    flush: sink.flush !== undefined,
+    fetch: sink.fetch !== undefined,
+  };
+}
+
+async function respond({ method, url, headers }: PlainRequest, signal: AbortSignal): Promise<PlainResponse> {
+  const request = new Request(url, { method, headers: headers as [string, string][], signal });
+  const response = await sink.fetch!(request);
+  if (!(response instanceof Response)) throw new TypeError('fetch() gave no Response');
+  return {
+    status: response.status,
+    headers: [...response.headers],
+    body: new Uint8Array(await response.arrayBuffer()),
+  };
+}
+
+function context(): SinkContext {
+  const limit = new LineLimit();
+  const log = (level: LogLevel) => (message: string) => {
+    for (const line of limit.admit(String(message))) send({ kind: 'log', level, message: line });
+  };
   return {
     name,
     signal: stopping.signal,
     log: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
-    telemetry: {
-      counter: (metric, help) => ({
-        add: (value) => send({ kind: 'metric', type: 'counter', name: metric, help, value }),
-      }),
-      gauge: (metric, help) => ({
-        set: (value) => send({ kind: 'metric', type: 'gauge', name: metric, help, value }),
-      }),
-    },
+    telemetry,
     collect: () =>
       new Promise((resolve, reject) => {
         const id = ++collects;
@@ -128,4 +174,44 @@ function context(name: string): SinkContext {
         send({ kind: 'collect', id });
       }),
   };
+}
+
+/** A sink may count a million times a second: sums cross, not steps. */
+const changes = new Map<string, MetricChange>();
+let metricsTimer: NodeJS.Timeout | undefined;
+
+const telemetry: SinkTelemetry = {
+  counter: (metric, help) => {
+    change('counter', metric, help).value += 0;
+    return {
+      add: (value) => {
+        if (value >= 0) change('counter', metric, help).value += value;
+      },
+    };
+  },
+  gauge: (metric, help) => ({
+    set: (value) => {
+      change('gauge', metric, help).value = value;
+    },
+  }),
+};
+
+function change(type: 'counter' | 'gauge', metric: string, help: string): MetricChange {
+  const key = `${type} ${metric}`;
+  let entry = changes.get(key);
+  if (!entry) {
+    entry = { type, name: String(metric), help: String(help), value: 0 };
+    changes.set(key, entry);
+  }
+  metricsTimer ??= setTimeout(sendMetrics, METRICS_MS).unref();
+  return entry;
+}
+
+function sendMetrics(): void {
+  clearTimeout(metricsTimer);
+  metricsTimer = undefined;
+  if (changes.size === 0) return;
+  const sent = [...changes.values()];
+  changes.clear();
+  send({ kind: 'metrics', changes: sent });
 }

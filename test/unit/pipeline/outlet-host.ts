@@ -50,9 +50,12 @@ export class Host {
       context: {
         log: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
         telemetry: {
-          counter: (name) => ({
-            add: (value) => void this.counters.set(name, (this.counters.get(name) ?? 0) + value),
-          }),
+          counter: (name) => {
+            const add = (value: number) =>
+              void this.counters.set(name, (this.counters.get(name) ?? 0) + value);
+            add(0);
+            return { add };
+          },
           gauge: () => ({ set() {} }),
         },
         collect: () => this.collect(),

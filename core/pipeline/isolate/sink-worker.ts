@@ -1,0 +1,207 @@
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import type { SinkContext } from '../../../plugins/sdk/index.js';
+import { compiledFile } from '../compiled-file.js';
+import { messageOf, PipelineError } from '../error.js';
+import type { SinkSource } from '../sink-module.js';
+import { LineLimit } from './line-limit.js';
+import type { Ask, Description, FromWorker, LogLevel, MetricChange, Prepared, ToWorker } from './messages.js';
+import { onLines } from './output-lines.js';
+
+/** For everything before the first write, `flush` excepted: importing, validating, opening. */
+const START_MS = 10_000;
+/** A worker that does not react to a signal for this long is ended. */
+const STUCK_MS = 250;
+const HEAP_MB = 256;
+/** Lines kept until there is a log to write them to. */
+const EARLY_LINES = 50;
+
+/** The thread of one custom sink, seen from the main thread. Dies once; whoever needs another starts one. */
+export class SinkWorker {
+  /** Why it can answer no more. */
+  death: PipelineError | undefined;
+  description!: Description;
+  private readonly worker: Worker;
+  private readonly port: MessagePort;
+  private readonly waiting = new Map<number, Waiting>();
+  private asks = 0;
+  private context: SinkContext | undefined;
+  private readonly early: [LogLevel, string][] = [];
+  /** Of what it prints; what it logs is limited in the worker already. */
+  private readonly limit = new LineLimit();
+  private unserve = (): void => {};
+
+  private constructor(private readonly source: SinkSource) {
+    // A channel of its own: what a sink posts to its parent is not for us.
+    const { port1, port2 } = new MessageChannel();
+    this.port = port1;
+    this.worker = new Worker(compiledFile('core/pipeline/isolate/worker.js'), {
+      name: source.name,
+      workerData: port2,
+      transferList: [port2],
+      resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
+      stdout: true,
+      stderr: true,
+    });
+    onLines(this.worker.stdout, (line) => this.print('info', line));
+    onLines(this.worker.stderr, (line) => this.print('warn', line));
+    port1.on('message', (message: FromWorker) => this.receive(message));
+    port1.unref();
+    this.worker.on('error', (error) => this.die(explain(error)));
+    this.worker.on('exit', (code) => this.die(`it ended its own thread (process.exit(${code}))`));
+  }
+
+  /** Import the module in a new thread. */
+  static async start(source: SinkSource): Promise<SinkWorker> {
+    const worker = new SinkWorker(source);
+    worker.description = (await worker.orEnd({ method: 'describe', source })) as Description;
+    // Whatever runs the sink holds the process; a sink does not.
+    worker.worker.unref();
+    return worker;
+  }
+
+  prepare(options: unknown): Promise<Prepared> {
+    return this.ask({ method: 'prepare', options }, START_MS) as Promise<Prepared>;
+  }
+
+  /** Give it its context, and open the sink. */
+  async open(context: SinkContext): Promise<unknown> {
+    this.context = context;
+    const stop = (): void => this.post({ kind: 'abort', reason: 'the agent stops' });
+    context.signal.addEventListener('abort', stop, { once: true });
+    this.unserve = () => context.signal.removeEventListener('abort', stop);
+    for (const [level, line] of this.early.splice(0)) context.log[level](line);
+    return this.orEnd({ method: 'open', name: context.name });
+  }
+
+  private async orEnd(ask: Ask): Promise<unknown> {
+    try {
+      return await this.ask(ask, START_MS);
+    } catch (error) {
+      await this.end();
+      throw error;
+    }
+  }
+
+  /** `ms`: the most to wait. With a signal: it is passed on, and a worker that does not react to it is ended. */
+  ask(ask: Ask, ms?: number, signal?: AbortSignal): Promise<unknown> {
+    if (this.death) return Promise.reject(this.death);
+    const id = ++this.asks;
+    return new Promise((resolve, reject) => {
+      let timer: NodeJS.Timeout | undefined;
+      const onAbort = (): void => {
+        this.post({ kind: 'abort', id, reason: messageOf(signal?.reason) });
+        timer = setTimeout(() => {
+          this.die(`${messageOf(signal?.reason)}, and it did not react to its signal`);
+          void this.end();
+        }, STUCK_MS);
+      };
+      this.waiting.set(id, {
+        resolve,
+        reject,
+        settle: () => {
+          clearTimeout(timer);
+          signal?.removeEventListener('abort', onAbort);
+          this.waiting.delete(id);
+        },
+      });
+      if (ms !== undefined) {
+        const late = new PipelineError('TIMEOUT', `${ask.method}: no answer within ${ms} ms`);
+        timer = setTimeout(() => this.settle(id, (waiting) => waiting.reject(late)), ms);
+      }
+      this.post({ kind: 'ask', id, ask });
+      if (signal?.aborted) onAbort();
+      else signal?.addEventListener('abort', onAbort, { once: true });
+    });
+  }
+
+  private settle(id: number, how: (waiting: Waiting) => void): void {
+    const waiting = this.waiting.get(id);
+    if (!waiting) return;
+    waiting.settle();
+    how(waiting);
+  }
+
+  private post(message: ToWorker): void {
+    if (!this.death) this.port.postMessage(message);
+  }
+
+  private receive(message: FromWorker): void {
+    switch (message.kind) {
+      case 'answer': {
+        const { value, error } = message;
+        this.settle(message.id, (waiting) =>
+          error === undefined
+            ? waiting.resolve(value)
+            : waiting.reject(new PipelineError('SINK_WORKER', error)),
+        );
+        return;
+      }
+      case 'log':
+        this.say(message.level, message.message);
+        return;
+      case 'metrics':
+        for (const change of message.changes) this.measure(change);
+        return;
+      case 'collect':
+        void this.collect(message.id);
+    }
+  }
+
+  private async collect(id: number): Promise<void> {
+    try {
+      if (!this.context) throw new Error('collect() before open()');
+      this.post({ kind: 'collected', id, batch: await this.context.collect() });
+    } catch (error) {
+      this.post({ kind: 'collected', id, error: messageOf(error) });
+    }
+  }
+
+  private print(level: LogLevel, line: string): void {
+    for (const admitted of this.limit.admit(line)) this.say(level, admitted);
+  }
+
+  private say(level: LogLevel, line: string): void {
+    if (this.context) this.context.log[level](line);
+    else if (this.early.length < EARLY_LINES) this.early.push([level, line]);
+  }
+
+  private measure({ type, name, help, value }: MetricChange): void {
+    const { telemetry, log } = this.context ?? {};
+    try {
+      if (type === 'counter') telemetry?.counter(name, help).add(value);
+      else telemetry?.gauge(name, help).set(value);
+    } catch (error) {
+      log?.warn(messageOf(error));
+    }
+  }
+
+  private die(why: string): void {
+    if (this.death) return;
+    this.death = new PipelineError('SINK_WORKER', `the sink's worker is gone: ${why}`);
+    this.context?.log.error(this.death.message);
+    for (const id of [...this.waiting.keys()]) this.settle(id, (waiting) => waiting.reject(this.death!));
+    this.unserve();
+  }
+
+  /** Idempotent. What is still asked is rejected. */
+  async end(): Promise<void> {
+    this.death ??= new PipelineError('SINK_WORKER', `the worker of the sink "${this.source.name}" was ended`);
+    for (const id of [...this.waiting.keys()]) this.settle(id, (waiting) => waiting.reject(this.death!));
+    this.unserve();
+    this.port.close();
+    await this.worker.terminate();
+  }
+}
+
+interface Waiting {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: Error) => void;
+  readonly settle: () => void;
+}
+
+function explain(error: Error & { code?: unknown }): string {
+  if (error.code === 'ERR_WORKER_OUT_OF_MEMORY') return `it used more than ${HEAP_MB} MiB of heap`;
+  // The first place that is the sink's, so that a throw from a timer can be found.
+  const place = /\(?((?:file:\/\/)?\/[^\s()]+:\d+):\d+\)?/.exec(error.stack ?? '')?.[1];
+  return `${messageOf(error)}${place ? ` (${place.replace(/^file:\/\//, '')})` : ''}`;
+}

@@ -1,0 +1,157 @@
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createIsolatedSink, type Outlet } from '../../../core/pipeline/index.js';
+import type { SinkDefinition } from '../../../plugins/sdk/index.js';
+import { batchOf, emptyMetrics, Host, numberOf, totals } from './outlet-host.js';
+
+const fixture = (name: string): string =>
+  fileURLToPath(new URL(`../../fixtures/sinks/isolated/${name}`, import.meta.url));
+
+async function isolated(
+  name: string,
+  raw: unknown = {},
+): Promise<{ definition: SinkDefinition<unknown>; options: unknown }> {
+  const definition = await createIsolatedSink({
+    module: fixture(name),
+    resolveFrom: fixture(name),
+    name: 'mine',
+  });
+  const result = await definition.options['~standard'].validate(raw);
+  if (result.issues) throw new Error(JSON.stringify(result.issues));
+  return { definition, options: result.value };
+}
+
+async function until(condition: () => boolean, host: Host): Promise<void> {
+  const end = Date.now() + 20_000;
+  while (!condition()) {
+    if (Date.now() > end) throw new Error(`timed out: ${host.lines.join('\n')}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+describe('a sink in a worker of its own', () => {
+  let folder: string;
+  let host: Host;
+  let outlets: Outlet[];
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'bee-isolated-'));
+    host = new Host();
+    outlets = [];
+  });
+  afterEach(async () => {
+    await Promise.all(outlets.map((outlet) => outlet.stop(3_000)));
+  });
+  const started = (outlet: Outlet): Outlet => {
+    outlets.push(outlet);
+    outlet.start();
+    return outlet;
+  };
+
+  it.each([
+    ['spin', /no answer within 700 ms, and it did not react to its signal/, 1],
+    ['exit', /it ended its own thread \(process.exit\(3\)\)/, 1],
+    ['timer', /thrown from a timer \(.*misbehaves.js:\d+\)/, 1],
+    ['rejection', /rejected and forgotten \(.*misbehaves.js:\d+\)/, 1],
+    ['memory', /it used more than 256 MiB of heap/, 1],
+    ['never', /did not react to its signal/, 1],
+    ['throw', /cannot deliver: plain throw/, 0],
+    ['throw null', /cannot deliver: null/, 0],
+    ['function', /write\(\) answered \[Function.*no object/, 0],
+    ['rubbish', /write\(\) answered \{ status: 'fine' \}: unknown status/, 0],
+    ['parent', /cannot deliver: posted rubbish/, 0],
+  ])(
+    'that misbehaves (%s) is replaced where it must be, and every batch arrives, in order',
+    async (how, message, restarts) => {
+      const options = { how, out: join(folder, 'out'), marker: join(folder, 'marker') };
+      const outlet = started(
+        host.outlet({}, { ...(await isolated('misbehaves.js', options)), timeout: 700 }),
+      );
+      const other = new Host();
+      const bystander = started(other.outlet({ write: async () => ({ status: 'ok' }) }));
+      const batches = Array.from({ length: 30 }, (_, i) => batchOf(2, i === 10 ? { map: 'bad' } : {}));
+      for (const batch of batches) outlet.offer(batch);
+      await until(() => existsSync(options.marker), host);
+      // While it misbehaves, the others go on.
+      for (const batch of batches) bystander.offer(batch);
+      await until(() => totals(bystander).delivered === 60, other);
+      if (how === 'spin') expect(totals(outlet).queued).toBeGreaterThan(0);
+      await until(() => totals(outlet).queued === 0, host);
+      expect(totals(outlet)).toEqual({ received: 60, delivered: 60, queued: 0, lost: {} });
+      await outlet.stop(3_000);
+      const numbers = batches.flatMap((batch) => Array(2).fill(numberOf(batch as never)));
+      expect(readFileSync(options.out, 'utf8')).toBe(`${numbers.join('\n')}\nclosed\n`);
+      expect(host.lines.join('\n')).toMatch(message);
+      expect(host.counters.get('restarts_total')).toBe(restarts);
+      expect(host.counters.get('errors_total')).toBe(1);
+      expect(host.counters.get('bytes_total')).toBe(readFileSync(options.out).byteLength - 'closed\n'.length);
+      expect(other.counters.get('errors_total') ?? 0).toBe(0);
+    },
+  );
+
+  it('sends what a sink prints to its log, and no more of it than anybody can read', async () => {
+    const outlet = started(host.outlet({}, await isolated('talks.js')));
+    outlet.offer(batchOf());
+    const printed = [
+      'info: at import',
+      'info: to standard output',
+      'info: half a line, the other half',
+      'warn: to standard error',
+    ];
+    await until(() => printed.every((line) => host.lines.includes(line)), host);
+    expect(host.lines).toContain('debug: to the log');
+    expect(host.lines.filter((line) => line.includes('flood')).length).toBeLessThanOrEqual(150);
+  });
+
+  it('is scraped across the boundary, and counts as restarted when that kills it', async () => {
+    const { definition, options } = await isolated('scraped.js', { every: 7, path: '/x' });
+    // What cannot cross stays in the worker.
+    expect(options).toMatchObject({ every: 7, path: '/x' });
+    expect(options).not.toHaveProperty('format');
+    expect((definition.interval as (o: unknown) => number)(options)).toBe(7);
+    host.collect = async () => emptyMetrics(42n);
+    const outlet = started(host.outlet({}, { definition, options }));
+    await until(() => outlet.state === 'up', host);
+    const ask = (path: string, init?: RequestInit) => outlet.fetch!(new Request(`http://agent${path}`, init));
+    const response = await ask('/x?q=1', { headers: { accept: 'text/x' } });
+    expect([response.status, response.headers.get('x-seen')]).toEqual([201, 'text/x']);
+    expect(await response.text()).toBe('<GET 1 42>');
+    expect((await ask('/empty')).status).toBe(204);
+    await expect(ask('/throw')).rejects.toThrow('no such page');
+    await expect(ask('/text')).rejects.toThrow('fetch() gave no Response');
+    await expect(ask('/crash')).rejects.toThrow(/process.exit\(1\)/);
+    await until(() => host.lines.some((line) => line.startsWith('error: ')), host);
+    // It died within its first second: not at once again.
+    const soon = await ask('/x?q=2');
+    expect([201, 503]).toContain(soon.status);
+    for (let status = 503; status === 503; ) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      status = (await ask('/x?q=3')).status;
+    }
+    expect(host.counters.get('restarts_total')).toBe(1);
+  });
+
+  it('is started ever more rarely when it dies of being started', async () => {
+    const { definition, options } = await isolated('scraped.js', { every: 1 });
+    const outlet = started(host.outlet({}, { definition, options }));
+    await until(() => outlet.state === 'up', host);
+    const crash = async () =>
+      (await outlet.fetch!(new Request('http://agent/crash')).catch(() => ({ status: 0 }))).status;
+    const statuses: number[] = [];
+    const end = Date.now() + 2_000;
+    while (Date.now() < end) {
+      statuses.push(await crash());
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    expect(statuses.filter((status) => status === 0).length).toBeLessThanOrEqual(3);
+    expect(statuses).toContain(503);
+  });
+
+  it('passes the contract suite like any other', async () => {
+    const { testSink } = await import('../../../plugins/sdk/index.js');
+    const source = fileURLToPath(new URL('../../fixtures/sinks/sound-default.js', import.meta.url));
+    await testSink(await createIsolatedSink({ module: source, resolveFrom: source, name: 'mine' }));
+  });
+});
