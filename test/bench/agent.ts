@@ -4,6 +4,14 @@ import { Child, cpuSeconds } from './process.js';
 import { ROOT, WORK } from './tools.js';
 
 let configs = 0;
+let main = join(ROOT, 'dist/core/agent/main.js');
+
+/** Measure another build of the agent. */
+export function useAgent(file: string): void {
+  main = file;
+}
+
+export const agentMain = (): string => main;
 
 /** The agent as a user runs it, on a config of the bench. */
 export class Agent {
@@ -16,7 +24,7 @@ export class Agent {
   static async start(config: string, output?: string): Promise<Agent> {
     const file = join(WORK, `config-${configs++}.yaml`);
     writeFileSync(file, config, { mode: 0o600 });
-    const child = Child.spawn(process.execPath, [join(ROOT, 'dist/core/agent/main.js'), '--config', file], {
+    const child = Child.spawn(process.execPath, [main, '--config', file], {
       stdout: output ? openSync(output, 'w', 0o600) : 'ignore',
     });
     const listening = /listening on (http:[^\s"]+)/;

@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import type { BenchOptions, BenchResult } from './case.js';
 import { cases } from './cases/index.js';
 import { type GrowthResult, growthCases, measureGrowth } from './growth.js';
+import { guard, provesItself, writeBaseline } from './guard.js';
 import { measure } from './measure.js';
 import { plot } from './plot.js';
 import { growthRow, markdown, tableRow } from './report.js';
@@ -16,6 +17,8 @@ interface Flags extends BenchOptions {
   readonly runs?: number;
   readonly write?: true;
   readonly list?: true;
+  readonly guard?: true;
+  readonly guardProof?: true;
 }
 
 const command = new Command('bench')
@@ -28,7 +31,9 @@ const command = new Command('bench')
     return runs;
   })
   .option('--list', 'list the cases')
-  .option('--write', 'write BENCHMARKS.md')
+  .option('--write', 'write BENCHMARKS.md, the plots and the baseline of the guard')
+  .option('--guard', 'fail when costs beside the reference are far above the baseline')
+  .option('--guard-proof', 'show that the guard passes this build, and catches it slowed to half')
   .parse();
 const flags = command.opts<Flags>();
 const known = [...cases, ...growthCases].map(({ name }) => name);
@@ -40,6 +45,16 @@ if (flags.list) {
   process.exit(0);
 }
 if (process.getuid?.() !== 0) command.error('error: the bench loads BPF programs. Run: sudo npm run bench');
+
+if (flags.guard || flags.guardProof) {
+  let passed = false;
+  try {
+    passed = flags.guardProof ? await provesItself() : await guard();
+  } finally {
+    rmSync(WORK, { recursive: true, force: true });
+  }
+  process.exit(passed ? 0 : 1);
+}
 
 const GROWTH_RUNS = 3;
 const results: BenchResult[] = [];
@@ -72,6 +87,7 @@ try {
   }
   if (flags.write) {
     writeFileSync(join(ROOT, 'BENCHMARKS.md'), markdown(results, growths));
+    writeBaseline(results);
     writeFileSync(join(ROOT, 'docs', 'growth.svg'), plot(growths));
   }
 } finally {

@@ -5,9 +5,11 @@ import { idle } from './idle.js';
 import { latency, latencyTail } from './latency.js';
 import {
   ringCounter,
+  ringCounterCost,
   ringCounterLossless,
   ringCounterSteady,
   ringNdjson,
+  ringNdjsonCost,
   ringNdjsonPeer,
   ringObjects,
   ringSustained,
@@ -17,9 +19,11 @@ import { start } from './start.js';
 
 export const cases: readonly BenchCase[] = [
   ringCounter,
+  ringCounterCost,
   ringCounterLossless,
   ringCounterSteady,
   ringNdjson,
+  ringNdjsonCost,
   ringNdjsonPeer,
   ringObjects,
   ringSustained,

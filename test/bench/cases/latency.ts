@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { agentMain } from '../agent.js';
 import type { BenchCase, Sample } from '../case.js';
 import { Child, sleep } from '../process.js';
-import { probe, program, ROOT, WORK } from '../tools.js';
+import { probe, program, WORK } from '../tools.js';
 
 const TICKS = 3000;
 
@@ -32,7 +33,7 @@ async function ours(): Promise<Sample> {
     `probes: [{ file: ${probe('tick')}, name: tick }]\nsinks: { out: { type: stdout, format: json } }\nagent: { listen: "127.0.0.1:0" }\n`,
     { mode: 0o600 },
   );
-  const child = Child.spawn(process.execPath, [join(ROOT, 'dist/core/agent/main.js'), '--config', config], {
+  const child = Child.spawn(process.execPath, [agentMain(), '--config', config], {
     stdout: 'pipe',
   });
   await child.until(() => child.stderr.includes('running:'));

@@ -10,6 +10,8 @@ const BUMBLEBEE_RATE = 75_000;
 const BUMBLEBEE_SHARE = 0.45;
 const IG_RATE = 250_000;
 
+const output = (name: string): string => join(WORK, name);
+
 const throughput = ({ delivered, seconds, lost, cpu }: Outcome): Sample => ({
   value: delivered / seconds,
   also: { 'lost share': lost / (lost + delivered), 'CPU ns a record': (cpu / delivered) * 1e9 },
@@ -49,6 +51,60 @@ export const ringCounter: BenchCase = {
   better: 'higher',
   target: { ratio: 0.7, text: 'at least 0.7 × C' },
   prepare: pair(10_000_000, () => agentConsumer(COUNTER, PROMETHEUS), counting, throughput),
+};
+
+/** CPU of a record, ns, at a pace that both bear: steadier than a rate on a machine that others use. */
+const cost = ({ cpu, delivered }: Outcome): Sample => ({ value: (cpu / delivered) * 1e9 });
+
+export const ringCounterCost: BenchCase = {
+  name: 'ring-counter-cost',
+  what: 'ring → counter at a steady 1,000,000 records/s: CPU of a record',
+  unit: 'ns',
+  better: 'lower',
+  async prepare() {
+    const ours = await agentConsumer(COUNTER, PROMETHEUS);
+    const theirs = counting.consumer();
+    await ours.load(1_000_000, 1_000_000);
+    return {
+      ours: async () => cost(await ours.load(2_000_000, 1_000_000)),
+      reference: {
+        what: counting.what,
+        measure: async () => cost(await theirs.load(2_000_000, 1_000_000)),
+      },
+      end: async () => {
+        await ours.end();
+      },
+    };
+  },
+};
+
+export const ringNdjsonCost: BenchCase = {
+  name: 'ring-ndjson-cost',
+  what: 'ring → JSON lines → file at a steady 250,000 records/s: CPU of a record',
+  unit: 'ns',
+  better: 'lower',
+  async prepare() {
+    const file = output('cost.ndjson');
+    const ours = await agentConsumer('{ export: event }', '{ out: { type: stdout, format: json } }', {
+      output: file,
+    });
+    const theirs = referenceConsumer('lines', output('cost-reference.ndjson'));
+    await ours.load(250_000, 250_000);
+    return {
+      ours: async () => {
+        const outcome = await ours.load(500_000, 250_000);
+        truncateSync(file);
+        return cost(outcome);
+      },
+      reference: {
+        what: 'C on libbpf that writes the same lines with snprintf',
+        measure: async () => cost(await theirs.load(500_000, 250_000)),
+      },
+      end: async () => {
+        await ours.end();
+      },
+    };
+  },
 };
 
 export const ringCounterLossless: BenchCase = {
@@ -93,7 +149,6 @@ export const ringCounterSteady: BenchCase = {
   },
 };
 
-const output = (name: string): string => join(WORK, name);
 const lines: BenchCase['prepare'] = async () => {
   const file = output('lines.ndjson');
   const ours = await agentConsumer('{ export: event }', '{ out: { type: stdout, format: json } }', {

@@ -2,6 +2,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { agentMain } from '../agent.js';
 import type { BenchCase } from '../case.js';
 import { Child } from '../process.js';
 import { probe, program, ROOT, WORK } from '../tools.js';
@@ -32,11 +33,7 @@ export const start: BenchCase = {
         // Ticks before, so that the first event is there as soon as the probe is.
         const ticks = spawn(program('stopwatch'), ['2000'], { stdio: ['ignore', 'ignore', 'ignore'] });
         const begun = performance.now();
-        const child = Child.spawn(
-          process.execPath,
-          [join(ROOT, 'dist/core/agent/main.js'), '--config', config],
-          { stdout: 'pipe' },
-        );
+        const child = Child.spawn(process.execPath, [agentMain(), '--config', config], { stdout: 'pipe' });
         await once(child.process.stdout!, 'data');
         const value = (performance.now() - begun) / 1000;
         await child.end();
