@@ -113,10 +113,18 @@ class IsolatedSink implements Sink {
     { signal }: WriteCall,
   ): Promise<WriteResult> {
     if (this.closing) return { status: 'closed', error: 'the sink is closed' };
-    const after = this.restartIn();
-    if (after > 0) return { status: 'retry', after, error: messageOf(this.worker.death) };
-    const worker = await this.living();
-    return (await worker.ask(ask, undefined, signal)) as WriteResult;
+    if (this.restartIn() > 0) return this.later(this.worker.death);
+    try {
+      const worker = await this.living();
+      return (await worker.ask(ask, undefined, signal)) as WriteResult;
+    } catch (error) {
+      return this.later(error);
+    }
+  }
+
+  /** No sooner than there can be another worker, where one is needed. */
+  private later(error: unknown): WriteResult {
+    return { status: 'retry', after: this.restartIn(), error: messageOf(error) };
   }
 
   private async answer(request: Request): Promise<Response> {
