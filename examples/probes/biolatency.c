@@ -15,7 +15,7 @@
 #define BUCKETS 25
 #define MOST_BUCKETS 40
 
-enum operation {
+enum block_operation {
 	read = 0,
 	write = 1,
 	flush = 2,
@@ -25,9 +25,9 @@ enum operation {
 	write_zeroes = 9,
 };
 
-struct slot {
+struct block_bucket {
 	char disk[32];
-	enum operation operation;
+	enum block_operation operation;
 	duration bound;
 };
 
@@ -41,7 +41,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 10240);
-	__type(key, struct slot);
+	__type(key, struct block_bucket);
 	__type(value, __u64);
 } hist_block_latency SEC(".maps");
 
@@ -50,7 +50,7 @@ struct request___disk {
 	struct gendisk *rq_disk;
 } __attribute__((preserve_access_index));
 
-static __always_inline void name_disk(struct slot *slot, struct request *request)
+static __always_inline void name_disk(struct block_bucket *slot, struct request *request)
 {
 	struct request___disk *old = (void *)request;
 	struct gendisk *disk = bpf_core_field_exists(old->rq_disk) ? BPF_CORE_READ(old, rq_disk) :
@@ -59,9 +59,9 @@ static __always_inline void name_disk(struct slot *slot, struct request *request
 }
 
 // All buckets of a disk's operation at once, so that whoever looks sees each of them begin at 0.
-static __always_inline void prepare(const struct slot *first)
+static __always_inline void prepare(const struct block_bucket *first)
 {
-	struct slot slot = *first;
+	struct block_bucket slot = *first;
 	__u64 zero = 0;
 	slot.bound = SMALLEST;
 	for (int i = 0; i < BUCKETS; i++) {
@@ -70,7 +70,7 @@ static __always_inline void prepare(const struct slot *first)
 	}
 }
 
-static __always_inline void observe(struct slot *slot, __u64 took)
+static __always_inline void observe(struct block_bucket *slot, __u64 took)
 {
 	slot->bound = SMALLEST;
 	for (int i = 0; i < MOST_BUCKETS && slot->bound < took; i++)
@@ -104,7 +104,7 @@ int BPF_PROG(on_complete, struct request *request)
 	__u64 took = bpf_ktime_get_ns() - *start;
 	bpf_map_delete_elem(&starts, &request);
 	// Whole, for its padding is part of the key.
-	struct slot slot;
+	struct block_bucket slot;
 	__builtin_memset(&slot, 0, sizeof(slot));
 	slot.operation = BPF_CORE_READ(request, cmd_flags) & OPERATION_BITS;
 	name_disk(&slot, request);

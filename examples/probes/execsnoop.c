@@ -11,7 +11,7 @@
 
 #define ARGS 256
 
-struct exec {
+struct exec_event {
 	ktime time;
 	__u32 pid;
 	__u32 ppid;
@@ -24,13 +24,13 @@ struct exec {
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 20);
-	__type(value, struct exec);
+	__type(value, struct exec_event);
 } print_execs SEC(".maps");
 
 BEE_LOST(print_execs);
 
 // The kernel keeps the arguments one after another, each with its NUL. What is too long is cut.
-static __always_inline void read_args(struct exec *exec, struct task_struct *task)
+static __always_inline void read_args(struct exec_event *exec, struct task_struct *task)
 {
 	unsigned long start = BPF_CORE_READ(task, mm, arg_start);
 	unsigned long size = BPF_CORE_READ(task, mm, arg_end) - start;
@@ -51,7 +51,7 @@ static __always_inline void read_args(struct exec *exec, struct task_struct *tas
 SEC("tracepoint/sched/sched_process_exec")
 int on_exec(struct trace_event_raw_sched_process_exec *ctx)
 {
-	struct exec *exec = bee_reserve(print_execs, sizeof(*exec));
+	struct exec_event *exec = bee_reserve(print_execs, sizeof(*exec));
 	if (!exec)
 		return 0;
 	struct task_struct *task = (void *)bpf_get_current_task();

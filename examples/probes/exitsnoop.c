@@ -15,7 +15,7 @@
 // Only those that failed: a code other than 0, or a signal.
 const volatile bool failed_only = false;
 
-struct end {
+struct exit_event {
 	ktime time;
 	__u32 pid;
 	__u32 ppid;
@@ -30,7 +30,7 @@ struct end {
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 19);
-	__type(value, struct end);
+	__type(value, struct exit_event);
 } print_exits SEC(".maps");
 
 BEE_LOST(print_exits);
@@ -49,7 +49,7 @@ int on_exit(void *ctx)
 	if (failed_only && status == 0)
 		return 0;
 
-	struct end *end = bee_reserve(print_exits, sizeof(*end));
+	struct exit_event *end = bee_reserve(print_exits, sizeof(*end));
 	if (!end)
 		return 0;
 	end->time = bpf_ktime_get_ns();

@@ -14,13 +14,13 @@ const volatile __u32 target_pid = 0;
 // Only those that failed.
 const volatile bool failed_only = false;
 
-struct call {
+struct open_call {
 	__u64 start;
 	const char *path;
 	__u32 flags;
 };
 
-struct open {
+struct open_event {
 	ktime time;
 	__u32 pid;
 	__u32 uid;
@@ -36,13 +36,13 @@ struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 10240);
 	__type(key, __u32);
-	__type(value, struct call);
+	__type(value, struct open_call);
 } calls SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 20);
-	__type(value, struct open);
+	__type(value, struct open_event);
 } print_opens SEC(".maps");
 
 BEE_LOST(print_opens);
@@ -53,7 +53,7 @@ static __always_inline int enter(const void *path, __u32 flags)
 	__u32 thread = id;
 	if (target_pid && target_pid != id >> 32)
 		return 0;
-	struct call call = { .start = bpf_ktime_get_ns(), .path = path, .flags = flags };
+	struct open_call call = { .start = bpf_ktime_get_ns(), .path = path, .flags = flags };
 	bpf_map_update_elem(&calls, &thread, &call, BPF_ANY);
 	return 0;
 }
@@ -62,12 +62,12 @@ static __always_inline int leave(long ret)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 	__u32 thread = id;
-	struct call *call = bpf_map_lookup_elem(&calls, &thread);
+	struct open_call *call = bpf_map_lookup_elem(&calls, &thread);
 	if (!call)
 		return 0;
 	if (failed_only && ret >= 0)
 		goto done;
-	struct open *open = bee_reserve(print_opens, sizeof(*open));
+	struct open_event *open = bee_reserve(print_opens, sizeof(*open));
 	if (!open)
 		goto done;
 	__u64 now = bpf_ktime_get_ns();

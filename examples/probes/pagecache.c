@@ -8,21 +8,21 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 
-struct who {
+struct page_key {
 	char comm[16];
 };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 4096);
-	__type(key, struct who);
+	__type(key, struct page_key);
 	__type(value, __u64);
 } counter_page_cache_added_pages SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 4096);
-	__type(key, struct who);
+	__type(key, struct page_key);
 	__type(value, __u64);
 } counter_page_cache_removed_pages SEC(".maps");
 
@@ -36,7 +36,7 @@ static __always_inline __u64 pages(struct trace_event_raw_mm_filemap_op_page_cac
 
 static __always_inline void add(void *map, __u64 number)
 {
-	struct who who = {};
+	struct page_key who = {};
 	bpf_get_current_comm(who.comm, sizeof(who.comm));
 	__u64 *count = bpf_map_lookup_elem(map, &who);
 	if (!count) {

@@ -11,26 +11,26 @@
 // Samples of idle CPUs, too: as pid 0.
 const volatile bool idle = false;
 
-enum mode { user, kernel };
+enum sample_mode { user, kernel };
 
-struct who {
+struct sample_key {
 	char comm[16];
 	__u32 pid;
-	enum mode mode;
+	enum sample_mode mode;
 };
 
 // LRU: processes come and go, and the oldest make room.
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 10240);
-	__type(key, struct who);
+	__type(key, struct sample_key);
 	__type(value, __u64);
 } counter_cpu_samples SEC(".maps");
 
 SEC("perf_event")
 int on_clock(struct bpf_perf_event_data *ctx)
 {
-	struct who who = { .pid = bpf_get_current_pid_tgid() >> 32 };
+	struct sample_key who = { .pid = bpf_get_current_pid_tgid() >> 32 };
 	if (who.pid == 0 && !idle)
 		return 0;
 	bpf_get_current_comm(who.comm, sizeof(who.comm));

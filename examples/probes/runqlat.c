@@ -18,7 +18,7 @@
 // Only this process; 0: all.
 const volatile __u32 target_pid = 0;
 
-struct slot {
+struct run_queue_bucket {
 	duration bound;
 };
 
@@ -33,7 +33,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, MOST_BUCKETS + 1);
-	__type(key, struct slot);
+	__type(key, struct run_queue_bucket);
 	__type(value, __u64);
 } hist_run_queue_latency SEC(".maps");
 
@@ -42,7 +42,7 @@ static bool prepared;
 // Buckets are there from the start, so that whoever looks sees each of them begin at 0.
 static __always_inline void prepare(void)
 {
-	struct slot slot = { .bound = SMALLEST };
+	struct run_queue_bucket slot = { .bound = SMALLEST };
 	__u64 zero = 0;
 	for (int i = 0; i < BUCKETS; i++) {
 		bpf_map_update_elem(&hist_run_queue_latency, &slot, &zero, BPF_NOEXIST);
@@ -53,7 +53,7 @@ static __always_inline void prepare(void)
 
 static __always_inline void observe(__u64 waited)
 {
-	struct slot slot = { .bound = SMALLEST };
+	struct run_queue_bucket slot = { .bound = SMALLEST };
 	__u64 zero = 0;
 	for (int i = 0; i < MOST_BUCKETS && slot.bound < waited; i++)
 		slot.bound <<= 1;

@@ -8,21 +8,21 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 
-struct place {
+struct queue_key {
 	__u32 cpu;
 };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1024);
-	__type(key, struct place);
+	__type(key, struct queue_key);
 	__type(value, __u64);
 } gauge_run_queue_tasks SEC(".maps");
 
 SEC("perf_event")
 int on_clock(void *ctx)
 {
-	struct place place = { .cpu = bpf_get_smp_processor_id() };
+	struct queue_key place = { .cpu = bpf_get_smp_processor_id() };
 	// Every task, even the idle one, knows the queue of its CPU.
 	struct task_struct *task = (void *)bpf_get_current_task();
 	__u64 tasks = BPF_CORE_READ(task, se.cfs_rq, rq, nr_running);

@@ -14,9 +14,9 @@
 const volatile __u32 target_signal = 0;
 
 // In the tracepoint's order.
-enum result { delivered, ignored, already_pending, overflow, info_lost };
+enum signal_result { delivered, ignored, already_pending, overflow, info_lost };
 
-struct sent {
+struct signal_event {
 	ktime time;
 	__u32 pid;
 	__u32 uid;
@@ -24,13 +24,13 @@ struct sent {
 	enum signal_name signal;
 	__u32 target_pid;
 	char target_comm[16];
-	enum result result;
+	enum signal_result result;
 };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 18);
-	__type(value, struct sent);
+	__type(value, struct signal_event);
 } print_signals SEC(".maps");
 
 BEE_LOST(print_signals);
@@ -40,7 +40,7 @@ int on_signal(struct trace_event_raw_signal_generate *ctx)
 {
 	if (target_signal && target_signal != ctx->sig)
 		return 0;
-	struct sent *sent = bee_reserve(print_signals, sizeof(*sent));
+	struct signal_event *sent = bee_reserve(print_signals, sizeof(*sent));
 	if (!sent)
 		return 0;
 	sent->time = bpf_ktime_get_ns();

@@ -10,7 +10,7 @@
 // Only this process; 0: all.
 const volatile __u32 target_pid = 0;
 
-struct caller {
+struct caller_key {
 	char comm[16];
 };
 
@@ -18,7 +18,7 @@ struct caller {
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 4096);
-	__type(key, struct caller);
+	__type(key, struct caller_key);
 	__type(value, __u64);
 } counter_syscalls SEC(".maps");
 
@@ -27,7 +27,7 @@ int on_enter(void *ctx)
 {
 	if (target_pid && target_pid != bpf_get_current_pid_tgid() >> 32)
 		return 0;
-	struct caller caller = {};
+	struct caller_key caller = {};
 	bpf_get_current_comm(caller.comm, sizeof(caller.comm));
 	__u64 *count = bpf_map_lookup_elem(&counter_syscalls, &caller);
 	if (!count) {

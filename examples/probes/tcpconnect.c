@@ -18,14 +18,14 @@
 const volatile __u32 target_pid = 0;
 
 // At the answer another process may run: who asked is noted when it asks.
-struct attempt {
+struct connect_attempt {
 	__u64 start;
 	__u32 pid;
 	__u32 uid;
 	char comm[16];
 };
 
-struct connect4 {
+struct connect4_event {
 	ktime time;
 	__u32 pid;
 	__u32 uid;
@@ -38,7 +38,7 @@ struct connect4 {
 	duration took;
 };
 
-struct connect6 {
+struct connect6_event {
 	ktime time;
 	__u32 pid;
 	__u32 uid;
@@ -55,26 +55,26 @@ struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 10240);
 	__type(key, __u64);
-	__type(value, struct attempt);
+	__type(value, struct connect_attempt);
 } attempts SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 18);
-	__type(value, struct connect4);
+	__type(value, struct connect4_event);
 } print_connects4 SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 18);
-	__type(value, struct connect6);
+	__type(value, struct connect6_event);
 } print_connects6 SEC(".maps");
 
 BEE_LOST(print_connects4, print_connects6);
 
 static __always_inline void begin(__u64 socket)
 {
-	struct attempt attempt = {
+	struct connect_attempt attempt = {
 		.start = bpf_ktime_get_ns(),
 		.pid = bpf_get_current_pid_tgid() >> 32,
 		.uid = bpf_get_current_uid_gid(),
@@ -111,12 +111,12 @@ int BPF_PROG(on_state, const struct sock *sk, int old, int new)
 	}
 	if (old != TCP_SYN_SENT)
 		return 0;
-	struct attempt *attempt = bpf_map_lookup_elem(&attempts, &socket);
+	struct connect_attempt *attempt = bpf_map_lookup_elem(&attempts, &socket);
 	if (!attempt)
 		return 0;
 	int error = new == TCP_CLOSE ? sk->sk_err : 0;
 	if (sk->__sk_common.skc_family == AF_INET6) {
-		struct connect6 *event = bee_reserve(print_connects6, sizeof(*event));
+		struct connect6_event *event = bee_reserve(print_connects6, sizeof(*event));
 		if (event) {
 			FILL(event, sk, attempt, error);
 			BPF_CORE_READ_INTO(&event->saddr, sk, __sk_common.skc_v6_rcv_saddr);
@@ -124,7 +124,7 @@ int BPF_PROG(on_state, const struct sock *sk, int old, int new)
 			bpf_ringbuf_submit(event, 0);
 		}
 	} else {
-		struct connect4 *event = bee_reserve(print_connects4, sizeof(*event));
+		struct connect4_event *event = bee_reserve(print_connects4, sizeof(*event));
 		if (event) {
 			FILL(event, sk, attempt, error);
 			event->saddr = sk->__sk_common.skc_rcv_saddr;

@@ -14,20 +14,20 @@
 
 #define AF_INET6 10
 
-enum direction { outgoing, incoming };
+enum tcp_direction { outgoing, incoming };
 
-struct life {
+struct tcp_life {
 	__u64 start;
-	enum direction direction;
+	enum tcp_direction direction;
 	__u32 pid;
 	char comm[16];
 };
 
-struct close4 {
+struct close4_event {
 	ktime time;
 	__u32 pid;
 	char comm[16];
-	enum direction direction;
+	enum tcp_direction direction;
 	ipv4_addr laddr;
 	ipv4_addr raddr;
 	__u16 lport;
@@ -37,11 +37,11 @@ struct close4 {
 	duration age;
 };
 
-struct close6 {
+struct close6_event {
 	ktime time;
 	__u32 pid;
 	char comm[16];
-	enum direction direction;
+	enum tcp_direction direction;
 	ipv6_addr laddr;
 	ipv6_addr raddr;
 	__u16 lport;
@@ -55,24 +55,24 @@ struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 10240);
 	__type(key, const void *);
-	__type(value, struct life);
+	__type(value, struct tcp_life);
 } lives SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 18);
-	__type(value, struct close4);
+	__type(value, struct close4_event);
 } print_closes4 SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 18);
-	__type(value, struct close6);
+	__type(value, struct close6_event);
 } print_closes6 SEC(".maps");
 
 BEE_LOST(print_closes4, print_closes6);
 
-static __always_inline void name_process(struct life *life)
+static __always_inline void name_process(struct tcp_life *life)
 {
 	life->pid = bpf_get_current_pid_tgid() >> 32;
 	bpf_get_current_comm(life->comm, sizeof(life->comm));
@@ -111,17 +111,17 @@ int on_state(struct trace_event_raw_inet_sock_set_state *ctx)
 	if (ctx->protocol != IPPROTO_TCP)
 		return 0;
 
-	struct life *life;
+	struct tcp_life *life;
 	switch (ctx->newstate) {
 	case TCP_SYN_SENT: {
-		struct life fresh = { .start = bpf_ktime_get_ns(), .direction = outgoing };
+		struct tcp_life fresh = { .start = bpf_ktime_get_ns(), .direction = outgoing };
 		name_process(&fresh);
 		bpf_map_update_elem(&lives, &sk, &fresh, BPF_ANY);
 		return 0;
 	}
 	case TCP_ESTABLISHED: {
 		// Whose it is, is not known yet: this runs wherever the packet arrived.
-		struct life fresh = { .start = bpf_ktime_get_ns(), .direction = incoming };
+		struct tcp_life fresh = { .start = bpf_ktime_get_ns(), .direction = incoming };
 		life = bpf_map_lookup_elem(&lives, &sk);
 		if (life)
 			life->start = fresh.start;
@@ -150,7 +150,7 @@ int on_state(struct trace_event_raw_inet_sock_set_state *ctx)
 		goto done;
 	struct tcp_sock *tcp = (struct tcp_sock *)sk;
 	if (ctx->family == AF_INET6) {
-		struct close6 *event = bee_reserve(print_closes6, sizeof(*event));
+		struct close6_event *event = bee_reserve(print_closes6, sizeof(*event));
 		if (event) {
 			FILL(event, ctx, tcp, life);
 			BPF_CORE_READ_INTO(&event->laddr, ctx, saddr_v6);
@@ -158,7 +158,7 @@ int on_state(struct trace_event_raw_inet_sock_set_state *ctx)
 			bpf_ringbuf_submit(event, 0);
 		}
 	} else {
-		struct close4 *event = bee_reserve(print_closes4, sizeof(*event));
+		struct close4_event *event = bee_reserve(print_closes4, sizeof(*event));
 		if (event) {
 			FILL(event, ctx, tcp, life);
 			BPF_CORE_READ_INTO(&event->laddr, ctx, saddr);
