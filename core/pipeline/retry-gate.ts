@@ -40,7 +40,7 @@ export class RetryGate {
         this.waiting.delete(done);
         resolve();
       };
-      const timer = setTimeout(done, ms);
+      const timer = setTimeout(done, Math.ceil(ms));
       this.waiting.add(done);
     });
   }

@@ -21,6 +21,7 @@ const CLOSE_MS = 1_000;
 const FETCH_MS = 10_000;
 /** A worker that lived this long did not die of being started. */
 const SETTLED_MS = 60_000;
+const TIMER_SLACK_MS = 10;
 
 type Ready = Exclude<Prepared, { issues: unknown }>;
 
@@ -146,7 +147,9 @@ class IsolatedSink implements Sink {
   /** ms until a dead worker may be replaced; a sink that dies of being started is started ever more rarely. */
   private restartIn(): number {
     if (!this.worker.death || this.restarting) return 0;
-    return Math.max(0, this.started + this.wait - performance.now());
+    // Timers are a little early now and then.
+    const ms = this.started + this.wait - performance.now();
+    return ms > TIMER_SLACK_MS ? ms : 0;
   }
 
   /** The worker, or the one that replaces it: one for all who ask. */
