@@ -1,4 +1,4 @@
-import { execFile, execFileSync, spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AgentProcess } from '../support/agent.js';
 import { compileProbe, compileProgram } from '../support/compile.js';
 import { type Family, parseExposition } from '../support/exposition.js';
+import { dumpMap } from '../support/kernel-map.js';
 import { PrometheusServer } from '../support/prometheus.js';
 
 const run = promisify(execFile);
@@ -149,11 +150,8 @@ agent: { listen: "127.0.0.1:0", labels: { region: "eu" } }
   });
 
   it('as the kernel has them, says bpftool', async () => {
-    const dump = JSON.parse(
-      execFileSync('bpftool', ['-j', 'map', 'dump', 'name', 'gauge_temperatu'], { encoding: 'utf8' }),
-    );
     const kernel = Object.fromEntries(
-      (dump as { formatted: { key: number; value: number } }[]).map(({ formatted: { key, value } }) => [
+      dumpMap(agent.child.pid!, 'gauge_temperature').map(({ key, value }) => [
         `ebpf_temperature{key="${key}"}`,
         value,
       ]),
