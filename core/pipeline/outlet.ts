@@ -114,12 +114,12 @@ class SinkOutlet implements Outlet {
         this.gate.succeeded(epoch);
         return true;
       } catch (error) {
-        this.fail(error);
         if ((error as { fatal?: unknown } | null)?.fatal === true) {
           this.fatal = true;
           this.end(messageOf(error));
           return false;
         }
+        this.fail(error);
         if (this.draining) return false;
         this.gate.failed(epoch);
         await this.gate.wait();
