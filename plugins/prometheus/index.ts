@@ -42,6 +42,7 @@ export default defineSink<PrometheusOptions>({
     );
     let closed: Promise<void> | undefined;
     return {
+      fetch,
       close: () => {
         closed ??= listener.close();
         return closed;

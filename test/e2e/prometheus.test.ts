@@ -88,8 +88,9 @@ agent: { listen: "127.0.0.1:0" }
     await agent.until(() => agent.child.exitCode !== null);
     expect(agent.child.exitCode).toBe(1);
     expect(agent.stderr).toContain(
-      `sink "prom": listen: 127.0.0.1:${port} is in use by another process. Stop it, or choose another address`,
+      `sink \\"prom\\": listen: 127.0.0.1:${port} is in use by another process. Stop it, or choose another address`,
     );
+    expect(agent.stderr.match(/in use/g)!.length).toBe(1);
     expect(agent.stderr).not.toMatch(/\n\s+at /);
     other.close();
   }, 60_000);
