@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { createRequire, isBuiltin } from 'node:module';
 import { isAbsolute } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -25,7 +26,9 @@ export async function loadSinkModule(source: SinkSource): Promise<SinkDefinition
   try {
     module = await import(url);
   } catch (error) {
-    throw new PipelineError('SINK_MODULE', `${file} cannot be loaded: ${loadError(error)}`, { cause: error });
+    throw new PipelineError('SINK_MODULE', `${file} cannot be loaded: ${loadError(error, file)}`, {
+      cause: error,
+    });
   }
   try {
     return checkDefinition(defaultExport(module));
@@ -73,16 +76,20 @@ function refuseTypeScript(file: string): void {
   );
 }
 
-/** What was wrong, with the line of a syntax error, which Node writes above the stack only. */
-function loadError(error: unknown): string {
+function loadError(error: unknown, file: string): string {
   const message = messageOf(error);
   if (!(error instanceof SyntaxError)) return message;
-  const line = /^file:.*?:(\d+)\n|^\/.*?:(\d+)\n/.exec(error.stack ?? '');
-  const place = line ? `line ${line[1] ?? line[2]}: ` : '';
   const hint = /import statement outside a module|Unexpected token 'export'/.test(message)
     ? '. The package.json next to it says that it is CommonJS: name the file .mjs'
     : '';
-  return `${place}${message}${hint}`;
+  return `${syntaxErrorPlace(file)}${message}${hint}`;
+}
+
+/** An import's error does not tell where it is; Node's own check of the file does. */
+function syntaxErrorPlace(file: string): string {
+  const { stderr } = spawnSync(process.execPath, ['--check', file], { encoding: 'utf8', timeout: 5_000 });
+  const line = /^(?:file:\/\/)?\/.*:(\d+)$/m.exec(stderr ?? '')?.[1];
+  return line === undefined ? '' : `line ${line}: `;
 }
 
 /** Of a module, or of CommonJS that was compiled from one. */

@@ -1,4 +1,5 @@
 import type { Accepts, EventBatchData, MetricBatch } from '../../../plugins/sdk/index.js';
+import type { PipelineErrorCode } from '../error.js';
 import type { SinkSource } from '../sink-module.js';
 
 /** What the host asks a sink's worker, in this order: describe, prepare, open, the others, close. */
@@ -25,10 +26,15 @@ export type ToWorker =
     };
 
 export type FromWorker =
-  | { readonly kind: 'answer'; readonly id: number; readonly value?: unknown; readonly error?: string }
+  | { readonly kind: 'answer'; readonly id: number; readonly value?: unknown; readonly error?: AskError }
   | { readonly kind: 'log'; readonly level: LogLevel; readonly message: string }
   | { readonly kind: 'collect'; readonly id: number }
   | { readonly kind: 'metrics'; readonly changes: readonly MetricChange[] };
+
+export interface AskError {
+  readonly code: PipelineErrorCode;
+  readonly message: string;
+}
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 

@@ -132,7 +132,7 @@ export class SinkWorker {
         this.settle(message.id, (waiting) =>
           error === undefined
             ? waiting.resolve(value)
-            : waiting.reject(new PipelineError('SINK_WORKER', error)),
+            : waiting.reject(new PipelineError(error.code, error.message)),
         );
         return;
       }

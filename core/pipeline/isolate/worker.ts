@@ -12,7 +12,7 @@ import {
   type SinkDefinition,
   type SinkTelemetry,
 } from '../../../plugins/sdk/index.js';
-import { messageOf } from '../error.js';
+import { messageOf, PipelineError } from '../error.js';
 import { loadSinkModule } from '../sink-module.js';
 import { LineLimit } from './line-limit.js';
 import type {
@@ -68,7 +68,8 @@ async function answer(id: number, ask: Ask): Promise<void> {
     sendMetrics();
     send({ kind: 'answer', id, value });
   } catch (error) {
-    send({ kind: 'answer', id, error: messageOf(error) });
+    const code = error instanceof PipelineError ? error.code : 'SINK_WORKER';
+    send({ kind: 'answer', id, error: { code, message: messageOf(error) } });
   } finally {
     running.delete(id);
   }
