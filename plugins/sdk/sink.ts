@@ -30,7 +30,10 @@ export interface SinkDefinition<O = unknown> {
   readonly concurrency?: number;
   /** Seconds between two `writeMetrics`. Default 15. */
   readonly interval?: number | ((options: O) => number);
-  /** Acquire what the sink needs. A throw is retried with back-off and shows in `bee_agent_sink_up`. */
+  /**
+   * Acquire what the sink needs. A throw is retried with back-off and shows in `bee_agent_sink_up`; an error whose
+   * `fatal` is true (a port in use) ends the agent.
+   */
   open(options: O, context: SinkContext): Sink | Promise<Sink>;
 }
 
