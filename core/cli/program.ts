@@ -4,7 +4,7 @@ import { completionCommand } from './completion.js';
 import type { Host } from './context.js';
 import { CliError, type ExitCode, reportError } from './errors.js';
 import { listCommand } from './list.js';
-import { packageVersion } from './package.js';
+import { packageVersion } from './package-root.js';
 import { openTerminal } from './terminal.js';
 import { versionCommand } from './version.js';
 

@@ -2,7 +2,7 @@ import { release } from 'node:os';
 import { Command } from 'commander';
 import { contextOf, type Host } from './context.js';
 import { type OutputFormat, outputFormatOption } from './output-format.js';
-import { packageVersion } from './package.js';
+import { packageVersion } from './package-root.js';
 
 /** `bee version`: of everything that a bug report should name. */
 export function versionCommand(host: Host): Command {

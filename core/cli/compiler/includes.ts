@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { packageRoot } from '../package.js';
+import { packageRoot } from '../package-root.js';
 
 /** Our headers: `bee.h`, `solo_types.h`. */
 export function headerFolder(): string {
