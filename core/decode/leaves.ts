@@ -1,6 +1,6 @@
 import type { Layout, LayoutNode, ScalarNode, StructNode } from '../bpf/index.js';
-import type { DecodePlan } from './plan.js';
 import { DecodeError } from './error.js';
+import type { DecodePlan } from './plan.js';
 
 /** One scalar of a record: the names and array indices that lead to it, and where it lies. */
 export interface Leaf {

@@ -154,6 +154,37 @@ export function address(family: 'ipv4' | 'ipv6' | 'mac', bytes: Uint8Array, star
   return ipv6(bytes, start);
 }
 
+/** `192.0.2.1`; room needed: 15. */
+export function writeIpv4(out: Uint8Array, p: number, bytes: Uint8Array, start: number): number {
+  let q = writeOctet(out, p, bytes[start]!);
+  out[q] = 46;
+  q = writeOctet(out, q + 1, bytes[start + 1]!);
+  out[q] = 46;
+  q = writeOctet(out, q + 1, bytes[start + 2]!);
+  out[q] = 46;
+  return writeOctet(out, q + 1, bytes[start + 3]!);
+}
+
+function writeOctet(out: Uint8Array, p: number, value: number): number {
+  if (value < 10) {
+    out[p] = 48 + value;
+    return p + 1;
+  }
+  const tens = (value * 205) >>> 11;
+  if (value < 100) {
+    out[p] = 48 + tens;
+    out[p + 1] = 48 + value - tens * 10;
+    return p + 2;
+  }
+  const hundreds = value < 200 ? 1 : 2;
+  const rest = value - hundreds * 100;
+  const ten = (rest * 205) >>> 11;
+  out[p] = 48 + hundreds;
+  out[p + 1] = 48 + ten;
+  out[p + 2] = 48 + rest - ten * 10;
+  return p + 3;
+}
+
 /** RFC 5952: lower case, the longest run of two or more zero groups as `::`, IPv4-mapped with dots. */
 function ipv6(bytes: Uint8Array, start: number): string {
   const groups = Array.from(

@@ -1,7 +1,7 @@
 import type { EnumNode, Layout, ScalarNode } from '../../bpf/index.js';
-import type { DecodePlan } from '../plan.js';
 import { DecodeError } from '../error.js';
 import { findLeaf, type Leaf, scalarLeaves } from '../leaves.js';
+import type { DecodePlan } from '../plan.js';
 import { isNarrow, isSigned, readNarrow, readWide } from '../read.js';
 import { stringEnd } from '../text.js';
 import type { FieldName, Filter, Literal, Operator } from './parse.js';

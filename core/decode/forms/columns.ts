@@ -1,7 +1,7 @@
 import type { Column } from '../../../plugins/sdk/index.js';
 import type { ScalarNode } from '../../bpf/index.js';
-import type { DecodePlan } from '../plan.js';
 import { type ColumnLeaf, columnLeaves } from '../leaves.js';
+import type { DecodePlan } from '../plan.js';
 import { isNarrow, isSigned, readNarrow, readWide } from '../read.js';
 
 type Values = Extract<Column, { kind: 'number' }>['values'];
@@ -147,6 +147,7 @@ function store(
   const text = (room: number, write: string): string =>
     `t=x[${column}];b=t.room(${room});p=t.p;${write}t.end(p);`;
   if (node.kind === 'string') return text(3 * node.size, `p=copyText(b,p,u8,${here},${node.size});`);
+  if (node.kind === 'address' && node.family === 'ipv4') return text(15, `p=writeIpv4(b,p,u8,${here});`);
   if (node.kind === 'address')
     return text(48, `p=writeAscii(b,p,address(${JSON.stringify(node.family)},u8,${here}));`);
   if (node.kind === 'int' && node.size === 16 && !node.bits)

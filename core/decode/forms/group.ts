@@ -1,6 +1,6 @@
 import type { ScalarNode } from '../../bpf/index.js';
-import type { DecodePlan, GroupOutput, GroupPlan, NumberValues } from '../plan.js';
 import { type Leaf, leafAt } from '../leaves.js';
+import type { DecodePlan, GroupOutput, GroupPlan, NumberValues } from '../plan.js';
 import { isNarrow, isSigned, type Memory, readNarrow, readWide } from '../read.js';
 import { address, decimal64, decimal128, hex64, humanDuration, readText } from '../text.js';
 

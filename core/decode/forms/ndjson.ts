@@ -1,11 +1,11 @@
 import type { LayoutNode, ScalarNode } from '../../bpf/index.js';
-import type { DecodePlan } from '../plan.js';
 import { isStruct } from '../leaves.js';
+import type { DecodePlan } from '../plan.js';
 import { isNarrow, isSigned, readNarrow, readWide } from '../read.js';
 
 /**
- * Source of the loop that writes one line a record, and the bytes that a line needs at most. Names come in as
- * indices into `k`, an array of byte strings, so that no text from outside becomes code.
+ * Source that writes one record to `b` at `p` (`w`: a DataView of the same bytes), and the bytes that a line needs at
+ * most. Names come in as numbers, or as indices into `k`, an array of byte strings: no text from outside becomes code.
  */
 export interface NdjsonSource {
   readonly body: string;
@@ -13,6 +13,9 @@ export interface NdjsonSource {
   readonly enums: readonly (ScalarNode & { kind: 'enum' })[];
   readonly maxLine: number;
 }
+
+/** Longest literal that is written by stores of its own, four bytes each, instead of a call. */
+const INLINE = 64;
 
 export function ndjsonSource(plan: DecodePlan): NdjsonSource {
   const keys: Uint8Array[] = [];
@@ -22,9 +25,12 @@ export function ndjsonSource(plan: DecodePlan): NdjsonSource {
 
   const literal = (text: string): string => {
     const bytes = Buffer.from(text);
-    if (bytes.length <= 12)
-      return `${[...bytes].map((byte, i) => `b[p+${i}]=${byte};`).join('')}p+=${bytes.length};`;
-    return `b.set(k[${keys.push(bytes) - 1}],p);p+=${bytes.length};`;
+    if (bytes.length > INLINE) return `b.set(k[${keys.push(bytes) - 1}],p);p+=${bytes.length};`;
+    const words = bytes.length >> 2;
+    const stores: string[] = [];
+    for (let i = 0; i < words; i++) stores.push(`w.setUint32(p+${4 * i},${bytes.readUInt32LE(4 * i)},true);`);
+    for (let i = 4 * words; i < bytes.length; i++) stores.push(`b[p+${i}]=${bytes[i]};`);
+    return `${stores.join('')}p+=${bytes.length};`;
   };
   /** `times`: how often this is written, for the bound. */
   const emit = (
@@ -79,6 +85,7 @@ export function ndjsonSource(plan: DecodePlan): NdjsonSource {
         return `b[p++]=34;p=writeText(b,p,u8,${here},${node.size});b[p++]=34;`;
       case 'address':
         bound(50);
+        if (node.family === 'ipv4') return `b[p++]=34;p=writeIpv4(b,p,u8,${here});b[p++]=34;`;
         return `b[p++]=34;p=writeAscii(b,p,address(${JSON.stringify(node.family)},u8,${here}));b[p++]=34;`;
       case 'pointer':
         bound(20);
