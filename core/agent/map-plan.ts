@@ -238,6 +238,7 @@ function groupOf(
       labels: labels.map((leaf, i) => ({ name: names[i]!, path: leaf.path })),
       values: values.map((leaf) => leaf.path),
       maxSeries: config.maxSeries,
+      ...(source === 'ring' && config.expire !== undefined ? { expire: config.expire } : {}),
       ...(kind === 'histogram' && source === 'ring' ? { bounds: config.buckets ?? DEFAULT_BUCKETS } : {}),
       ...(bucket ? { bucket: bucket.path } : {}),
     },

@@ -41,6 +41,8 @@ export interface GroupPlan {
   readonly bucket?: readonly string[];
   /** Groups kept at once; what exceeds it goes to group id 0, the overflow group, for a ring, and is left out and counted for entries. */
   readonly maxSeries: number;
+  /** Ring: ms after which a table that is full begins a new epoch, so that groups which are idle make room. */
+  readonly expire?: number;
 }
 
 /** Offsets to Unix time, ns: unix = clock + offset. */

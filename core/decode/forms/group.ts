@@ -47,6 +47,9 @@ export class GroupTable {
   private newIds: number[] = [];
   private newLabels: string[][] = [];
   private overflowed = 0;
+  private full = false;
+  /** When this epoch began, ms. */
+  private begun = 0;
   // Entry histograms: one row an entry.
   private rowIds: number[] = [];
   private rowBuckets: bigint[] = [];
@@ -81,12 +84,15 @@ export class GroupTable {
     this.newLabels = [];
     this.overflowed = 0;
     this.drain = 0;
+    this.full = false;
+    this.begun = performance.now();
     this.clearKeys();
     this.growGroups(64);
     this.stamp.fill(0);
   }
 
   begin(): void {
+    if (this.outlived) this.reset();
     this.drain++;
     this.touchedCount = 0;
     this.newIds = [];
@@ -95,6 +101,12 @@ export class GroupTable {
     this.rowIds = [];
     this.rowBuckets = [];
     this.rowCounts = [];
+  }
+
+  /** A full table forgets its groups after `expire`: those that are in use come again, idle ones make room. */
+  private get outlived(): boolean {
+    const { expire } = this.plan;
+    return expire !== undefined && this.full && performance.now() - this.begun >= expire;
   }
 
   /** Group of the key in `this.key`, whose hash is `hash`; -1 for an entry that is left out. */
@@ -142,8 +154,10 @@ export class GroupTable {
     const text = JSON.stringify(rendered);
     let group = this.byLabels.get(text);
     if (group === undefined) {
-      if (this.byLabels.size >= this.plan.maxSeries) group = 0;
-      else {
+      if (this.byLabels.size >= this.plan.maxSeries) {
+        group = 0;
+        this.full = true;
+      } else {
         group = this.nextGroup++;
         this.growGroups(group + 1);
         this.byLabels.set(text, group);
