@@ -47,7 +47,7 @@ export class SinkWorker {
     port1.on('message', (message: FromWorker) => this.receive(message));
     port1.unref();
     this.worker.on('error', (error) => this.die(explain(error)));
-    this.worker.on('exit', (code) => this.die(`it ended its own thread (process.exit(${code}))`));
+    this.worker.on('exit', (code) => this.die(`it ended its own thread, with code ${code}`));
   }
 
   /** Import the module in a new thread. */
