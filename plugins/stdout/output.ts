@@ -10,12 +10,17 @@ const NEWLINE = 10;
 /** The reader, or the terminal, is gone for good. */
 const GONE = new Set(['EPIPE', 'EBADF', 'EIO', 'ECONNRESET', 'ENOTCONN']);
 
+type Render = () => Uint8Array | Promise<Uint8Array>;
+
 interface Pending {
   /** What the bytes were made of: the same key again continues, another one gives the rest up. */
   readonly key: object;
   bytes: Uint8Array;
   offset: number;
 }
+
+/** Two writers would cut each other's lines in pieces. */
+let taken = false;
 
 /**
  * Standard output, written without blocking: a reader that stalls holds up this sink, and neither the event loop
@@ -27,7 +32,16 @@ export class Output {
   private running: Promise<WriteResult> | undefined;
   private closed = false;
 
+  /** Throws a fatal error where another sink has standard output already. */
   constructor() {
+    if (taken)
+      throw Object.assign(
+        new Error("standard output is another stdout sink's already: leave one of them out"),
+        {
+          fatal: true,
+        },
+      );
+    taken = true;
     this.fd = openNonBlocking();
   }
 
@@ -36,21 +50,21 @@ export class Output {
    * goes on where this one stopped. A call with another key finishes the line that was begun, and leaves out the
    * rest of what was given up.
    */
-  async write(key: object, render: () => Uint8Array, signal: AbortSignal): Promise<WriteResult> {
+  async write(key: object, render: Render, signal: AbortSignal): Promise<WriteResult> {
     await this.running;
     if (this.closed) return { status: 'closed' };
     this.running = this.continue(key, render, signal);
     return this.running;
   }
 
-  private async continue(key: object, render: () => Uint8Array, signal: AbortSignal): Promise<WriteResult> {
+  private async continue(key: object, render: Render, signal: AbortSignal): Promise<WriteResult> {
     if (this.pending && this.pending.key !== key) {
       this.pending.bytes = this.pending.bytes.subarray(0, lineEnd(this.pending.bytes, this.pending.offset));
       const result = await this.drain(this.pending, signal);
       if (result.status !== 'ok') return result;
       this.pending = undefined;
     }
-    this.pending ??= { key, bytes: render(), offset: 0 };
+    this.pending ??= { key, bytes: await render(), offset: 0 };
     const result = await this.drain(this.pending, signal);
     if (result.status !== 'retry') this.pending = undefined;
     return result;
@@ -81,6 +95,7 @@ export class Output {
     if (this.closed) return;
     this.closed = true;
     await this.running;
+    taken = false;
     if (this.fd !== STDOUT) await new Promise((resolve) => close(this.fd, resolve));
   }
 }

@@ -11,6 +11,8 @@ const CLOCK_WIDTH = 12;
 const GAP = '  ';
 /** Columns that a cell fills at most; one that is longer pushes the next ones to the right. */
 const MAX_FILL = 40;
+/** Events rendered in one go. */
+const PART = 256;
 
 /** What is known of one map's columns. */
 interface Table {
@@ -28,9 +30,19 @@ export function prettySink(color: StdoutOptions['color']): Sink {
   const output = new Output();
   const page = new Page(wantsColor(color));
   return {
-    write: (batch, { signal }) => output.write(batch.data, () => Buffer.from(page.render(batch)), signal),
+    write: (batch, { signal }) => output.write(batch.data, () => rendered(page.render(batch)), signal),
     close: () => output.close(),
   };
+}
+
+/** The event loop turns between the parts. */
+async function rendered(parts: Iterable<string>): Promise<Buffer> {
+  const all: Buffer[] = [];
+  for (const part of parts) {
+    if (all.length > 0) await new Promise((resolve) => setImmediate(resolve));
+    all.push(Buffer.from(part));
+  }
+  return Buffer.concat(all);
 }
 
 /**
@@ -50,21 +62,34 @@ export class Page {
     this.colors = createColors(color);
   }
 
-  render(batch: EventBatch): string {
+  /** The lines of a batch, in parts of some milliseconds' work. */
+  *render(batch: EventBatch): Generator<string> {
     const source = printable(`${batch.probe}/${batch.map.replace(/^print_/, '')}`);
     this.sourceWidth = Math.max(this.sourceWidth, Math.min(MAX_FILL, displayWidth(source)));
-    const key = `${batch.probe}\0${batch.map}`;
+    const table = this.tableOf(batch);
+    const formats = formatsOf(batch.columns);
+    let part: { time: bigint; cells: Cell[] }[] = [];
+    for (const row of batch.rows()) {
+      part.push({ time: row.timestamp, cells: cellsOf(row.data, formats) });
+      if (part.length < PART) continue;
+      yield this.lines(source, table, part);
+      part = [];
+    }
+    if (part.length > 0) yield this.lines(source, table, part);
+  }
+
+  private tableOf({ probe, map }: EventBatch): Table {
+    const key = `${probe}\0${map}`;
     let table = this.tables.get(key);
     if (!table) {
       table = { names: [], widths: [], right: [], since: 0, stale: true };
       this.tables.set(key, table);
     }
-    const formats = formatsOf(batch.columns);
-    const rows = [...batch.rows()].map((row) => ({
-      time: row.timestamp,
-      cells: cellsOf(row.data, formats),
-    }));
-    // Widths of the whole batch first, so that its lines stand under each other.
+    return table;
+  }
+
+  private lines(source: string, table: Table, rows: readonly { time: bigint; cells: Cell[] }[]): string {
+    // Widths of all first, so that the lines stand under each other.
     for (const { cells } of rows) makeRoom(table, cells);
     const limit = this.width();
     const height = this.height();

@@ -237,6 +237,16 @@ agent: { listen: "127.0.0.1:0" }
     expect(lines.map((line) => JSON.parse(line).data.seq)).toEqual(Array.from({ length: 5000 }, (_, i) => i));
   }, 60_000);
 
+  it('belongs to one sink', async () => {
+    const started = shell(
+      '  one: { type: stdout }\n  two: { type: stdout, format: pretty }',
+      'set -o pipefail; $AGENT | cat',
+    );
+    await started.until(() => started.stderr.includes("standard output is another stdout sink's already"));
+    expect(await started.ended()).toBe(1);
+    expect(started.stderr).toMatch(/sink \\"(one|two)\\"/);
+  }, 60_000);
+
   /** What the agent shows on a terminal of its own, while a program of a hostile name is run. */
   async function onTerminal(sinks: string, env: Record<string, string>): Promise<string> {
     const hostile = join(folder, '\u001b[31mr\rx\u0007');

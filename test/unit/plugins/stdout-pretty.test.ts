@@ -31,6 +31,10 @@ function batch(map: string, columns: Column[], rows: number, probe = 'p'): Event
   );
 }
 
+/** All parts. */
+const render = (shown: Page, ...batches: EventBatch[]): string =>
+  batches.flatMap((one) => [...shown.render(one)]).join('');
+
 const page = (width = Number.POSITIVE_INFINITY, height = 40, color = false): Page =>
   new Page(
     color,
@@ -40,7 +44,8 @@ const page = (width = Number.POSITIVE_INFINITY, height = 40, color = false): Pag
 
 describe('a page', () => {
   it('stands in columns: numbers to the right, durations for people, local time', () => {
-    const text = page().render(
+    const text = render(
+      page(),
       batch(
         'print_execs',
         [
@@ -66,7 +71,8 @@ describe('a page', () => {
   });
 
   it('shows arrays, also of structs, in one cell', () => {
-    const text = page().render(
+    const text = render(
+      page(),
       batch(
         'print_x',
         [
@@ -83,9 +89,7 @@ describe('a page', () => {
   it('has a header a map: at first, when columns change or grow, and when it has left the screen', () => {
     const shown = page(Number.POSITIVE_INFINITY, 12);
     const headers = (...batches: EventBatch[]): number =>
-      batches
-        .map((one) => shown.render(one))
-        .join('')
+      render(shown, ...batches)
         .split('\n')
         .filter((line) => line.startsWith('TIME')).length;
     const one = (name: string, value: string): EventBatch =>
@@ -101,16 +105,27 @@ describe('a page', () => {
 
   it('cuts lines at the width of the terminal, and nothing where there is none', () => {
     const long = batch('print_x', [texts(['file'], ['/a'.repeat(60)]), texts(['comm'], ['sh'])], 1);
-    const lines = page(60).render(long).split('\n').slice(0, -1);
+    const lines = render(page(60), long).split('\n').slice(0, -1);
     expect(lines.map(displayWidth)).toEqual([expect.any(Number), 60]);
     expect(lines[1]!.endsWith('…')).toBe(true);
-    expect(page().render(long)).toContain(`${'/a'.repeat(60)}  sh\n`);
+    expect(render(page(), long)).toContain(`${'/a'.repeat(60)}  sh\n`);
+  });
+
+  it('renders a big batch in parts, whose lines are all there', () => {
+    const values = Array.from({ length: 5000 }, (_, i) => BigInt(i));
+    const parts = [...page().render(batch('print_x', [numbers(['seq'], values)], 5000))];
+    expect(parts.length).toBeGreaterThan(10);
+    const lines = parts
+      .join('')
+      .split('\n')
+      .filter((line) => /^\d/.test(line));
+    expect(lines.map((line) => Number(line.trim().split(/ +/).at(-1)))).toEqual(values.map(Number));
   });
 
   it('colours where it may, and not otherwise', () => {
     const one = batch('print_x', [texts(['comm'], ['sh'])], 1);
-    expect(page(80, 40, true).render(one)).toContain('\u001b[36m03:04:05.678\u001b[39m');
-    expect(page(80, 40, false).render(one)).not.toContain('\u001b');
+    expect(render(page(80, 40, true), one)).toContain('\u001b[36m03:04:05.678\u001b[39m');
+    expect(render(page(80, 40, false), one)).not.toContain('\u001b');
   });
 
   it('is not steered by what programs, maps and fields are called', () => {
@@ -121,9 +136,10 @@ describe('a page', () => {
         fc.integer({ min: 20, max: 100 }),
         (value, name, width) => {
           const hostile = `\u001b]0;x\u0007${value}\u202e\r\n\u009b`;
-          const lines = page(width)
-            .render(batch(`print_${name}`, [texts([`f${name}`], [hostile])], 1))
-            .split('\n');
+          const lines = render(
+            page(width),
+            batch(`print_${name}`, [texts([`f${name}`], [hostile])], 1),
+          ).split('\n');
           expect(lines.length).toBe(3);
           for (const line of lines) {
             expect(line).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/);
