@@ -6,12 +6,16 @@ import { probe, program, slots } from './tools.js';
 
 const run = promisify(execFile);
 
-/** Which copy of the load probe: the agent's, or the reference's. */
-type Role = 0 | 1;
+/** Which copy of the load probe: the agent's, the reference's, or the peers'. */
+type Role = 0 | 1 | 'peer';
 
 /** Make `total` records, `rate` a second (0: as fast as it goes); the seconds that it took. */
-async function produce(role: Role, total: number, rate = 0): Promise<number> {
-  const { stdout } = await run(program('producer'), [String(role), String(total), String(rate)]);
+export async function produce(role: Role, total: number, rate = 0): Promise<number> {
+  const { stdout } = await run(program('producer'), [
+    String(role === 'peer' ? 3 : role),
+    String(total),
+    String(rate),
+  ]);
   return Number(stdout);
 }
 

@@ -30,6 +30,9 @@ const command = new Command('bench')
       throw new InvalidArgumentError('Expected 1 to 100.');
     return runs;
   })
+  .option('--bee <path>', 'BumbleBee: run it on the same work instead of quoting its published figure')
+  .option('--ig <path>', 'Inspektor Gadget: likewise')
+  .option('--ebpf-exporter <path>', 'ebpf_exporter: likewise')
   .option('--list', 'list the cases')
   .option('--write', 'write BENCHMARKS.md, the plots and the baseline of the guard')
   .option('--guard', 'fail when costs beside the reference are far above the baseline')

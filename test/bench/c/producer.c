@@ -39,8 +39,10 @@ int main(int argc, char **argv)
 	double rate = atof(argv[3]);
 	// 2 ms of work at a time when paced, so that the pace is even; large batches otherwise.
 	long batch = rate > 0 ? (long)(rate / 500) + 1 : 4096;
-	if (batch > 1 << 16)
-		batch = 1 << 16;
+	// The peers' probe has no loop of more.
+	long most = magic == 4 << 20 ? 256 : 1 << 16;
+	if (batch > most)
+		batch = most;
 	double begun = now();
 	for (long made = 0; made < total; made += batch) {
 		if (rate > 0)

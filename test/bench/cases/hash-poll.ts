@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { Agent } from '../agent.js';
 import type { BenchCase } from '../case.js';
+import { ebpfExporterPass } from '../peers.js';
 import { Child, sleep } from '../process.js';
 import { probe, program } from '../tools.js';
 
@@ -24,7 +25,7 @@ export const hashPoll: BenchCase = {
         const before = agent.cpu;
         await sleep(SECONDS * 1000);
         const value = (agent.cpu - before) / SECONDS;
-        return { value, also: { 'of ebpf_exporter (2 s a pass, published)': value / 2 } };
+        return { value };
       },
       reference: {
         what: 'C: bpf_map_lookup_batch, label text and value of each key by sprintf',
@@ -42,6 +43,24 @@ export const hashPoll: BenchCase = {
         },
       },
       end: () => agent.end(),
+    };
+  },
+};
+
+export const hashPollPeer: BenchCase = {
+  ...hashPoll,
+  name: 'hash-poll-peer',
+  target: { ratio: 20, text: "at most 1/20 of ebpf_exporter's CPU" },
+  async prepare(options) {
+    const prepared = await hashPoll.prepare(options);
+    const { ebpfExporter } = options;
+    const what = 'ebpf_exporter, CPU of a scrape';
+    return {
+      ...prepared,
+      reference:
+        ebpfExporter === undefined
+          ? { what, published: 2 }
+          : { what, measure: async () => ({ value: await ebpfExporterPass(ebpfExporter, KEYS) }) },
     };
   },
 };

@@ -1,6 +1,6 @@
 import type { BenchCase } from '../case.js';
 import { busyCost } from './busy-cost.js';
-import { hashPoll } from './hash-poll.js';
+import { hashPoll, hashPollPeer } from './hash-poll.js';
 import { idle } from './idle.js';
 import { latency, latencyTail } from './latency.js';
 import {
@@ -28,6 +28,7 @@ export const cases: readonly BenchCase[] = [
   ringObjects,
   ringSustained,
   hashPoll,
+  hashPollPeer,
   scrape,
   latency,
   latencyTail,

@@ -2,6 +2,7 @@ import { truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BenchCase, Sample } from '../case.js';
 import { agentConsumer, type Consumer, losslessRate, type Outcome, referenceConsumer } from '../load.js';
+import { bumblebee, inspektorGadget } from '../peers.js';
 import { ROOT, WORK } from '../tools.js';
 
 const COUNTER = '{ export: counter, labels: [comm, pid, daddr], metric: load_total }';
@@ -114,15 +115,25 @@ export const ringCounterLossless: BenchCase = {
   better: 'higher',
   target: { ratio: 50, text: 'at least 50 × BumbleBee' },
   runs: 1,
-  async prepare() {
+  async prepare({ bee }) {
     const ours = await agentConsumer(COUNTER, PROMETHEUS);
+    const theirs = bee === undefined ? undefined : await bumblebee(bee);
+    const what = 'BumbleBee bee run --no-tty, where it begins to lose';
     return {
       ours: async () => ({
         value: await losslessRate(ours, { from: 4_000_000, to: 16_000_000, seconds: 3, steps: 6 }),
       }),
-      reference: { what: 'BumbleBee bee run --no-tty, where it begins to lose', published: BUMBLEBEE_RATE },
+      reference: theirs
+        ? {
+            what,
+            measure: async () => ({
+              value: await losslessRate(theirs, { from: 75_000, to: 1_000_000, seconds: 3, steps: 6 }),
+            }),
+          }
+        : { what, published: BUMBLEBEE_RATE },
       end: async () => {
         await ours.end();
+        await theirs?.end();
       },
     };
   },
@@ -134,16 +145,20 @@ export const ringCounterSteady: BenchCase = {
   unit: 'share of a core',
   better: 'lower',
   target: { ratio: 20, text: 'at most 1/20 of BumbleBee' },
-  async prepare() {
+  async prepare({ bee }) {
     const ours = await agentConsumer(COUNTER, PROMETHEUS);
+    const theirs = bee === undefined ? undefined : await bumblebee(bee);
+    const share = async (consumer: Consumer): Promise<Sample> => {
+      const { cpu, seconds, lost } = await consumer.load(500_000, 50_000);
+      return { value: cpu / seconds, also: { lost } };
+    };
+    const what = 'BumbleBee bee run --no-tty';
     return {
-      ours: async () => {
-        const { cpu, seconds, lost } = await ours.load(500_000, 50_000);
-        return { value: cpu / seconds, also: { lost } };
-      },
-      reference: { what: 'BumbleBee bee run --no-tty', published: BUMBLEBEE_SHARE },
+      ours: () => share(ours),
+      reference: theirs ? { what, measure: () => share(theirs) } : { what, published: BUMBLEBEE_SHARE },
       end: async () => {
         await ours.end();
+        await theirs?.end();
       },
     };
   },
@@ -187,7 +202,9 @@ export const ringNdjsonPeer: BenchCase = {
   better: 'higher',
   target: { ratio: 10, text: 'at least 10 × Inspektor Gadget' },
   runs: 1,
-  async prepare() {
+  async prepare({ ig }) {
+    const theirs = ig === undefined ? undefined : await inspektorGadget(ig);
+    const what = 'Inspektor Gadget ig run -o json, at most';
     const file = output('lossless.ndjson');
     const ours = await agentConsumer('{ export: event }', '{ out: { type: stdout, format: json } }', {
       output: file,
@@ -206,9 +223,17 @@ export const ringNdjsonPeer: BenchCase = {
           { from: 1_000_000, to: 8_000_000, seconds: 3, steps: 6 },
         ),
       }),
-      reference: { what: 'Inspektor Gadget ig run -o json, at most', published: IG_RATE },
+      reference: theirs
+        ? {
+            what,
+            measure: async () => ({
+              value: await losslessRate(theirs, { from: 150_000, to: 2_000_000, seconds: 3, steps: 6 }),
+            }),
+          }
+        : { what, published: IG_RATE },
       end: async () => {
         await ours.end();
+        await theirs?.end();
       },
     };
   },
