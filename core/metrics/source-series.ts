@@ -11,6 +11,8 @@ export interface Entry {
   readonly labelValues: readonly string[] | undefined;
   /** Made when it is first shown: a map may bring a hundred thousand at once. */
   rendered: { readonly labels: Series['labels']; readonly labelText: string } | undefined;
+  /** One a family, as it was shown last: shown again while nothing changes, so that a scrape makes little garbage. */
+  readonly shown: Series[];
   /** One a family. */
   readonly values: (number | bigint)[];
   /** Ring histogram: counts a bucket. */
@@ -70,6 +72,7 @@ export class SourceSeries {
       key,
       labelValues,
       rendered: undefined,
+      shown: [],
       values: families.map(() => 0),
       buckets: bounds ? new Float64Array(bounds.length + 1) : undefined,
       sum: 0,
@@ -167,8 +170,14 @@ export class SourceSeries {
     entry.rendered ??= this.render(entry);
     const { labels, labelText } = entry.rendered;
     const { start } = entry;
-    if (this.source.kind !== 'histogram')
-      return { labels, labelText, start, value: divided(entry.values[index]!, divisor) };
+    if (this.source.kind !== 'histogram') {
+      const value = divided(entry.values[index]!, divisor);
+      const before = entry.shown[index];
+      if (before && before.value === value && before.start === start) return before;
+      const series = { labels, labelText, start, value };
+      entry.shown[index] = series;
+      return series;
+    }
     if (entry.buckets) {
       const counts = Array.from(entry.buckets);
       return {
