@@ -35,12 +35,13 @@ const DEFAULT_INTERVAL_S = 15;
 /** Load every sink's definition and validate its options. Nothing is opened. */
 export async function prepareSinks(
   loaded: LoadedConfig,
+  given: Readonly<Record<string, SinkDefinition<unknown>>> = {},
 ): Promise<{ sinks: PreparedSink[]; problems: Problem[] }> {
   const problems: Problem[] = [];
   const sinks: PreparedSink[] = [];
   for (const config of Object.values(loaded.config.sinks)) {
     try {
-      const definition = await loadDefinition(config, loaded);
+      const definition = given[config.type] ?? (await loadDefinition(config, loaded));
       const result = await definition.options['~standard'].validate(config.options);
       if (result.issues) {
         for (const issue of result.issues) {
@@ -70,7 +71,29 @@ export async function prepareSinks(
       });
     }
   }
+  problems.push(...pathClashes(sinks));
   return { sinks, problems };
+}
+
+/** Paths of the agent's own. */
+const OWN_PATHS = ['/', '/events', '/api/v1/probes', '/healthz', '/readyz'];
+
+/** Scraped sinks that would hide behind another one, or behind the agent. */
+function pathClashes(sinks: readonly PreparedSink[]): Problem[] {
+  const problems: Problem[] = [];
+  const taken = new Map(OWN_PATHS.map((path) => [path, "the agent's own"]));
+  for (const { config, options } of sinks) {
+    const { path, listen } = (options ?? {}) as { path?: unknown; listen?: unknown };
+    if (config.type !== 'prometheus' || typeof path !== 'string' || listen !== undefined) continue;
+    const owner = taken.get(path);
+    if (owner !== undefined)
+      problems.push({
+        path: ['sinks', config.name, 'path'],
+        message: `sink "${config.name}" (prometheus), path: ${path} is ${owner}: choose another path, or an address of its own with \`listen:\``,
+      });
+    else taken.set(path, `that of sink "${config.name}"`);
+  }
+  return problems;
 }
 
 async function loadDefinition(config: SinkConfig, loaded: LoadedConfig): Promise<SinkDefinition<unknown>> {

@@ -202,4 +202,23 @@ agent: { listen: "127.0.0.1:0" }
     expect(agent.stderr).toMatch(/probes\.yaml:\d+:\d+/);
     expect(agent.stderr).toMatch(message);
   });
+
+  it.each([
+    ['/metrics', 'that of sink "one"'],
+    ['/events', "the agent's own"],
+  ])('finds a path that is taken: %s', async (path, owner) => {
+    agent = await AgentProcess.start(
+      `
+probes: [{ file: ${object}, maps: { counter_sent_bytes: { value: bytes } } }]
+sinks:
+  one: { type: prometheus }
+  two: { type: prometheus, path: ${path} }
+  other: { type: prometheus, listen: "127.0.0.1:0" }
+`,
+      '--check',
+    );
+    expect(agent.child.exitCode).toBe(2);
+    expect(agent.stderr).toContain(`sink "two" (prometheus), path: ${path} is ${owner}`);
+    expect(agent.stderr).not.toContain('"other"');
+  });
 });
