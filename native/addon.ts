@@ -20,6 +20,8 @@ export interface NativeAddon {
   clockOffsets(): { ktime: bigint; boottime: bigint };
   /** C header with every type of a BTF file (default: the running kernel's), as `bpftool btf dump format c` prints it. */
   dumpBtfHeader(path?: string): string;
+  /** BPF_OBJ_PIN (kernel 4.4): `fd` of a map or program, `path` that is not there yet in a BPF file system. */
+  pin(fd: number, path: string): void;
   /**
    * One epoll thread. `onReady` is called on the environment's thread with the ids of rings that became
    * readable; each is disarmed until {@link NativePoller.arm}. Does not keep the event loop alive.

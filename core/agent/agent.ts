@@ -1,5 +1,5 @@
 import { ConfigError, type LoadedConfig } from '../../config/index.js';
-import type { MetricBatch } from '../../plugins/sdk/index.js';
+import type { MetricBatch, SinkDefinition } from '../../plugins/sdk/index.js';
 import { DecodePool } from '../decode/index.js';
 import { RingWatcher } from '../kernel/index.js';
 import { SeriesStore } from '../metrics/index.js';
@@ -8,7 +8,7 @@ import { Clock } from './clock.js';
 import { AgentError, messageOf } from './error.js';
 import { EventHub } from './events.js';
 import type { Logger } from './logger.js';
-import type { ProbeHost } from './probe.js';
+import type { PinFolders, ProbeHost } from './probe.js';
 import { Router } from './router.js';
 import { type AgentServer, listen } from './server.js';
 import { SinkMetrics } from './sink-metrics.js';
@@ -22,6 +22,10 @@ export interface AgentOptions {
   readonly log: Logger;
   /** A probe that does not start is fatal. */
   readonly strict: boolean;
+  /** Sinks of the program around the agent, by the type that its config names. */
+  readonly sinks?: Readonly<Record<string, SinkDefinition<unknown>>>;
+  /** Folders of a BPF file system in which every probe's maps and programs are pinned. */
+  readonly pins?: PinFolders;
 }
 
 interface RunningSink {
@@ -64,6 +68,11 @@ export class Agent {
     private readonly options: AgentOptions,
   ) {}
 
+  /** Where it listens; empty before it does. */
+  get url(): string {
+    return this.server?.url ?? '';
+  }
+
   /** Never rejects: a failure is kept in {@link Agent.failure}, and `ended` resolves. */
   async start(): Promise<void> {
     try {
@@ -77,7 +86,7 @@ export class Agent {
   private async startAll(): Promise<void> {
     const { config } = this.loaded;
     const { log } = this.options;
-    const { sinks, problems } = await prepareSinks(this.loaded);
+    const { sinks, problems } = await prepareSinks(this.loaded, this.options.sinks);
     failOn(problems, this.loaded);
     this.openSinks(sinks);
     this.server = await listen({
@@ -99,17 +108,17 @@ export class Agent {
         this.probeHost(),
         config.agent.storage,
         log.child(`probe=${probe.name}`),
+        !this.options.strict,
       );
     });
     const up = await Promise.all(this.probes.map((probe) => probe.start()));
     this.startUpOver = true;
     if (this.stopping) return;
+    const failed = this.probes.filter((probe) => !probe.up);
+    if (this.options.strict && failed.length > 0)
+      throw new AgentError('PROBE_FAILED', failed.map((probe) => probe.failure).join('\n'));
     if (!up.includes(true))
       throw new AgentError('NO_PROBE_RUNNING', 'no probe is running: see above for why each one failed');
-    if (this.options.strict && up.includes(false)) {
-      const failed = this.probes.filter((probe) => !probe.up).map((probe) => probe.config.name);
-      throw new AgentError('PROBE_FAILED', `--strict: ${failed.join(', ')} failed to start`);
-    }
   }
 
   private probeHost(): ProbeHost {
@@ -122,6 +131,7 @@ export class Agent {
       clock: () => this.clock.now(),
       labels: this.loaded.config.agent.labels,
       log: this.options.log,
+      pins: this.options.pins ?? {},
     };
   }
 

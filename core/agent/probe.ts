@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import type { ConfigPath, ProbeConfig } from '../../config/index.js';
 import { encodeParam, type ObjectSpec, recordLayout, rewriteLegacySections } from '../bpf/index.js';
 import {
@@ -43,6 +44,12 @@ export function newCounts(): MapCounts {
   return { received: 0, decoded: 0, filtered: 0, discarded: 0, malformed: 0, undecodable: 0, overflowed: 0 };
 }
 
+/** Folders of a BPF file system; undefined: not pinned. */
+export interface PinFolders {
+  readonly maps?: string | undefined;
+  readonly programs?: string | undefined;
+}
+
 /** What a probe needs of the agent. */
 export interface ProbeHost {
   readonly pool: DecodePool;
@@ -52,6 +59,7 @@ export interface ProbeHost {
   readonly router: Router;
   readonly clock: () => ClockOffsets;
   readonly labels: Readonly<Record<string, string>>;
+  readonly pins: PinFolders;
   readonly log: { warn(message: string): void; debug(message: string): void };
 }
 
@@ -125,6 +133,7 @@ interface RunningMap extends EventSource {
 export class RunningProbe {
   private readonly maps: RunningMap[] = [];
   private lost: LostCounts | undefined;
+  private readonly pinned: string[] = [];
   private closing: Promise<void> | undefined;
 
   private constructor(
@@ -148,6 +157,8 @@ export class RunningProbe {
     try {
       for (const { section, offset, bytes } of plan.params) object.setParam(section, offset, bytes);
       await object.load();
+      if (host.pins.maps !== undefined) probe.pinned.push(...object.pin('maps', host.pins.maps));
+      if (host.pins.programs !== undefined) probe.pinned.push(...object.pin('programs', host.pins.programs));
       probe.openLostMap();
       for (const map of plan.maps) await probe.openMap(map);
       await object.attachAll({ frequency: config.frequency });
@@ -303,6 +314,7 @@ export class RunningProbe {
       map.series?.remove();
     }
     this.lost?.close();
+    for (const path of this.pinned) rmSync(path, { force: true });
     this.object.close();
   }
 }

@@ -30,10 +30,17 @@ export class ProbeSupervisor {
     private readonly host: ProbeHost,
     private readonly storage: string | undefined,
     private readonly log: Logger,
+    /** Otherwise a failure is the caller's to report. */
+    private readonly retries = true,
   ) {}
 
   get up(): boolean {
     return this.state === 'running';
+  }
+
+  /** Why it does not run, in a sentence with its name. */
+  get failure(): string {
+    return `probe "${this.config.name}" failed to start: ${this.error ?? 'it was stopped'}`;
   }
 
   /** Try once; a failure is logged and tried again later. Resolves to whether the probe runs. */
@@ -79,7 +86,7 @@ export class ProbeSupervisor {
   private fail(error: unknown): void {
     this.state = 'failed';
     this.error = messageOf(error);
-    if (this.stopped) return;
+    if (this.stopped || !this.retries) return;
     const delay = this.retryDelay * (0.9 + Math.random() * 0.2);
     this.retryDelay = Math.min(this.retryDelay * 2, RETRY_MAX_MS);
     this.retryAt = Date.now() + delay;

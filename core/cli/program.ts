@@ -5,12 +5,14 @@ import type { Host } from './context.js';
 import { CliError, type ExitCode, reportError } from './errors.js';
 import { listCommand } from './list.js';
 import { packageVersion } from './package-root.js';
+import { runCommand } from './run.js';
 import { openTerminal } from './terminal.js';
 import { versionCommand } from './version.js';
 
 /** Every verb of `bee`, in the order of its help. One file a verb. */
 const COMMANDS: readonly ((host: Host) => Command)[] = [
   buildCommand,
+  runCommand,
   listCommand,
   versionCommand,
   completionCommand,

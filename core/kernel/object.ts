@@ -1,3 +1,5 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import type { NativeMap, NativeObject, NativeProgram } from '../../native/addon.js';
 import { addon, guarded } from './addon.js';
 import { KernelError } from './error.js';
@@ -134,6 +136,28 @@ export class KernelObject {
     const found = guarded(() => this.native.maps()).find((map) => map.name === name);
     if (!found) throw new KernelError('INVALID', `${this.name} has no map ${name}`);
     return guarded(() => this.inKernel(found));
+  }
+
+  /** Pin every map (not libbpf's own) or every program as `folder/NAME`; returns the paths. After load. */
+  pin(what: 'maps' | 'programs', folder: string): string[] {
+    const pinned: string[] = [];
+    const named =
+      what === 'maps'
+        ? this.maps().map(({ name, fd }) => ({ name, fd }))
+        : this.programs()
+            .filter(({ autoload }) => autoload)
+            .map(({ name }) => ({ name, fd: guarded(() => this.native.programFd(name)) }));
+    try {
+      for (const { name, fd } of named) {
+        const path = join(folder, name);
+        guarded(() => addon().pin(fd, path));
+        pinned.push(path);
+      }
+    } catch (error) {
+      for (const path of pinned) rmSync(path, { force: true });
+      throw error;
+    }
+    return pinned;
   }
 
   /** Run a program on a packet, `repeat` times, without attaching it (BPF_PROG_TEST_RUN). */

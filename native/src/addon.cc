@@ -1,9 +1,13 @@
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <napi.h>
+
+#include <cerrno>
 
 #include "btf_dump.h"
 #include "clock.h"
 #include "environment.h"
+#include "failure.h"
 #include "link_handle.h"
 #include "log_capture.h"
 #include "map_reader.h"
@@ -17,6 +21,15 @@ namespace {
 Napi::Value LibbpfVersion(const Napi::CallbackInfo& info) {
   const char* version = libbpf_version_string();
   return Napi::String::New(info.Env(), version[0] == 'v' ? version + 1 : version);
+}
+
+/** BPF_OBJ_PIN: `fd` of a map or program, `path` in a BPF file system. */
+void Pin(const Napi::CallbackInfo& info) {
+  Guard(info.Env(), [&] {
+    int fd = info[0].As<Napi::Number>();
+    std::string path = info[1].As<Napi::String>();
+    if (bpf_obj_pin(fd, path.c_str()) != 0) throw Failure::Errno(errno, "pinning to " + path);
+  });
 }
 
 /** Once for every environment that requires the addon. */
@@ -35,6 +48,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("openObject", Napi::Function::New<ObjectHandle::Open>(env));
   exports.Set("clockOffsets", Napi::Function::New<ClockOffsets>(env));
   exports.Set("dumpBtfHeader", Napi::Function::New<DumpBtfHeader>(env));
+  exports.Set("pin", Napi::Function::New<Pin>(env));
   exports.Set("createPoller", Napi::Function::New<PollerHandle::Create>(env));
   exports.Set("createRingOwner", Napi::Function::New<RingOwner::Create>(env));
   exports.Set("createRingReader", Napi::Function::New<RingReader::Create>(env));

@@ -1,0 +1,74 @@
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { type LoadedConfig, parseConfig } from '../../../config/index.js';
+import { CliError } from '../errors.js';
+import { parseBuckets, parseParam, parseValueKey } from './map-flags.js';
+
+/** Flags of `bee run` that end up in the agent's config. */
+export interface RunFlags {
+  readonly promPort: string;
+  readonly listen?: string;
+  readonly histBuckets: readonly string[];
+  readonly histValueKey: readonly string[];
+  readonly param: readonly string[];
+}
+
+export const VIEW_SINK = 'bee-run-view';
+
+/**
+ * What `bee run` is to the agent: a config of one probe, with BumbleBee's names, shown by a sink of ours. Written as
+ * a user would write it and read by the same code, so that one place knows every default.
+ */
+export function runConfig(
+  source: string,
+  flags: RunFlags,
+  place: { readonly cwd: string; readonly storage: string | undefined },
+): LoadedConfig {
+  const maps: Record<string, Record<string, unknown>> = {};
+  for (const text of flags.histBuckets) {
+    const { map, buckets } = parseBuckets(text);
+    maps[map] = { ...maps[map], buckets };
+  }
+  for (const text of flags.histValueKey) {
+    const { map, value } = parseValueKey(text);
+    maps[map] = { ...maps[map], value };
+  }
+  const params = Object.fromEntries(
+    flags.param.map((text) => {
+      const { name, value } = parseParam(text);
+      return [name, plainValue(value)];
+    }),
+  );
+  const listen = flags.listen ?? `127.0.0.1:${portOf(flags.promPort)}`;
+  const config = {
+    probes: [{ ...sourceOf(source, place.cwd), params, maps }],
+    sinks: {
+      view: { type: VIEW_SINK },
+      prometheus: { type: 'prometheus', naming: 'bumblebee' },
+    },
+    agent: { listen, ...(place.storage === undefined ? {} : { storage: resolve(place.cwd, place.storage) }) },
+  };
+  // A dollar would begin a variable.
+  return parseConfig(JSON.stringify(config).replaceAll('$', '$$$$'), join(place.cwd, 'bee-run.yaml'), {});
+}
+
+/** A file when it is there and looks like one; everything else is a reference. */
+function sourceOf(source: string, cwd: string): { file: string } | { image: string } {
+  const file = resolve(cwd, source);
+  const pathlike = /^\.{0,2}\//.test(source) || source.endsWith('.o');
+  return pathlike && (existsSync(file) || source.endsWith('.o')) ? { file } : { image: source };
+}
+
+/** Numbers and booleans as YAML has them; anything else stays text. Integers keep every digit. */
+function plainValue(text: string): string | number | boolean {
+  if (text === 'true' || text === 'false') return text === 'true';
+  const number = Number(text);
+  return text.trim() !== '' && Number.isFinite(number) && String(number) === text ? number : text;
+}
+
+function portOf(text: string): number {
+  const port = Number(text);
+  if (!/^\d+$/.test(text) || port > 65_535)
+    throw new CliError('USAGE', `--prom-port ${JSON.stringify(text)}: expected a port from 0 to 65535`);
+  return port;
+}
