@@ -7,7 +7,12 @@ export interface Cell {
   readonly text: string;
   /** A number. */
   readonly right: boolean;
+  /** Columns that others of its kind will want. */
+  readonly least: number;
 }
+
+/** `999.999µs` */
+const DURATION_WIDTH = 9;
 
 /** What numbers mean, by their field: `addr.ports.[]` → `duration`. */
 export type Formats = ReadonlyMap<string, string>;
@@ -37,7 +42,8 @@ export function cellsOf(data: { readonly [field: string]: FieldValue }, formats:
     } else if (formats.get(path) !== 'own-time') {
       const format = formats.get(path);
       const right = (typeof value === 'number' || typeof value === 'bigint') && format !== 'enum';
-      cells.push({ name: printable(path), text: textOf(value, path, formats), right });
+      const least = format === 'duration' ? DURATION_WIDTH : 0;
+      cells.push({ name: printable(path), text: textOf(value, path, formats), right, least });
     }
   };
   walk(data, '');

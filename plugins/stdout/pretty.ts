@@ -137,13 +137,18 @@ export class Page {
 function makeRoom(table: Table, cells: readonly Cell[]): void {
   if (table.names.length !== cells.length || cells.some(({ name }, i) => name !== table.names[i])) {
     table.names.splice(0, table.names.length, ...cells.map(({ name }) => name));
-    table.widths.splice(0, table.widths.length, ...cells.map(({ name }) => displayWidth(name)));
+    table.widths.splice(
+      0,
+      table.widths.length,
+      ...cells.map(({ name, least }) => Math.max(least, displayWidth(name))),
+    );
     table.right.splice(0, table.right.length, ...cells.map(({ right }) => right));
     table.stale = true;
   }
   for (const [i, { text }] of cells.entries()) {
     const width = Math.min(MAX_FILL, displayWidth(text));
-    if (width <= table.widths[i]!) continue;
+    // What the last column holds moves no other.
+    if (width <= table.widths[i]! || (i === cells.length - 1 && !table.right[i])) continue;
     table.widths[i] = width;
     table.stale = true;
   }

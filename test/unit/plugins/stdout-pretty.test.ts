@@ -62,9 +62,9 @@ describe('a page', () => {
     );
     expect(text).toBe(
       [
-        'TIME          p/execs  COMM          PID   TOOK  UP     KIND  AT.IP',
-        '03:04:05.678  p/execs  sh              7  1.5ms  false  ONE   0xff',
-        '03:04:05.678  p/execs  prometheus  12345  -1m1s  true   9     0x0',
+        'TIME          p/execs  COMM          PID       TOOK  UP     KIND  AT.IP',
+        '03:04:05.678  p/execs  sh              7      1.5ms  false  ONE   0xff',
+        '03:04:05.678  p/execs  prometheus  12345      -1m1s  true   9     0x0',
         '',
       ].join('\n'),
     );
@@ -93,7 +93,7 @@ describe('a page', () => {
         .split('\n')
         .filter((line) => line.startsWith('TIME')).length;
     const one = (name: string, value: string): EventBatch =>
-      batch(`print_${name}`, [texts(['comm'], [value])], 1);
+      batch(`print_${name}`, [texts(['comm'], [value]), texts(['path'], [value])], 1);
     expect(headers(one('a', 'xxxx'))).toBe(1);
     expect(headers(one('a', 'yyyy'))).toBe(0);
     expect(headers(one('b', 'xxxx'))).toBe(1);
