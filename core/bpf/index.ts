@@ -9,4 +9,5 @@ export { exportKindOf } from './map-kind.js';
 export { mapTypeName } from './map-type.js';
 export { parseObject, recordLayout } from './object.js';
 export { encodeParam, type ParamInput } from './param.js';
+export { oldestLinux, type Requirement, requirements } from './requirements.js';
 export type * from './spec.js';
