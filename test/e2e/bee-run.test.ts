@@ -1,0 +1,195 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { compileProbe, compileProgram } from '../support/compile.js';
+
+const run = promisify(execFile);
+const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+const BEE = here('../../dist/core/cli/main.js');
+
+/** `bee run` as a script runs it: what it printed, and how it ended. */
+class Bee {
+  stdout = '';
+  stderr = '';
+  constructor(
+    readonly args: readonly string[],
+    readonly child = spawn(process.execPath, [BEE, ...args], { stdio: ['ignore', 'pipe', 'pipe'] }),
+  ) {
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      this.stdout += text;
+    });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr += text;
+    });
+  }
+
+  get lines(): Record<string, unknown>[] {
+    return this.stdout
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => JSON.parse(line));
+  }
+
+  async until(condition: () => boolean | Promise<boolean>): Promise<void> {
+    const end = Date.now() + 15_000;
+    while (!(await condition())) {
+      if (Date.now() > end || this.child.exitCode !== null)
+        throw new Error(`exit ${this.child.exitCode}\n${this.stderr}\n${this.stdout.slice(-1000)}`);
+      await new Promise((done) => setTimeout(done, 20));
+    }
+  }
+
+  async end(signal: NodeJS.Signals = 'SIGINT'): Promise<number | null> {
+    if (this.child.exitCode === null) {
+      this.child.kill(signal);
+      await once(this.child, 'close');
+    }
+    return this.child.exitCode;
+  }
+}
+
+describe('bee run', () => {
+  let controls: string;
+  let control: string;
+  const storage = mkdtempSync(join(tmpdir(), 'bee-store-'));
+  const port = 20_000 + (process.pid % 20_000);
+  const url = `http://127.0.0.1:${port}`;
+  const reference = 'localhost/test/controls:v1';
+  beforeAll(async () => {
+    controls = compileProbe(here('./probes/controls.bpf.c'));
+    control = compileProgram(here('./probes/control.c'));
+    await run(process.execPath, [
+      BEE,
+      '--storage',
+      storage,
+      'build',
+      here('./probes/controls.bpf.c'),
+      reference,
+    ]);
+    return () => rmSync(storage, { recursive: true });
+  }, 60_000);
+
+  const listening = (): Promise<boolean> =>
+    fetch(`${url}/readyz`).then(
+      (response) => response.ok,
+      () => false,
+    );
+
+  it('runs an image: JSON lines here, metrics and events for curl, and ends cleanly', async () => {
+    const bee = new Bee(['--storage', storage, 'run', reference, '--prom-port', String(port)]);
+    await bee.until(listening);
+    await run(control, ['0', '1']);
+    await bee.until(() => bee.lines.length === 2);
+    expect(bee.lines).toMatchObject([
+      { probe: 'controls', map: 'print_controls', data: { way: 'SUBMIT' } },
+      { map: 'print_controls', data: { way: 'QUIET' } },
+    ]);
+    expect((await (await fetch(`${url}/events`)).text()).trim().split('\n').length).toBe(2);
+    expect(await (await fetch(`${url}/metrics`)).text()).toContain('bee_agent_records_received_total');
+    expect(await bee.end()).toBe(0);
+    expect(bee.stderr).toBe('');
+  });
+
+  it('takes an object file, parameters, and filters by a regular expression', async () => {
+    const bee = new Bee([
+      ...['run', controls, '--no-tty', '--prom-port', String(port), '--param', 'scale=5'],
+      ...['--filter', 'print_controls,way,^(QUIET|HOLD)$'],
+    ]);
+    await bee.until(listening);
+    await run(control, ['0', '1', '0', '1']);
+    await bee.until(() => bee.lines.length === 2);
+    await new Promise((done) => setTimeout(done, 300));
+    expect(bee.lines).toMatchObject([{ data: { scaled: 5 } }, { data: { scaled: 15 } }]);
+    expect(await bee.end('SIGTERM')).toBe(0);
+  });
+
+  it('shows metrics as lines when they change, and keeps BumbleBee names for Prometheus', async () => {
+    const keys = compileProbe(here('../bench/probes/keys.bpf.c'), '-DKEYS=3');
+    const bee = new Bee(['run', keys, '--prom-port', String(port)]);
+    await bee.until(listening);
+    const fill = compileProgram(here('../bench/c/producer.c'));
+    await run(fill, ['fill', '3']);
+    await bee.until(() => bee.lines.length === 3);
+    expect(bee.lines).toContainEqual({
+      timestamp: expect.stringMatching(/Z$/),
+      metric: 'ebpf_keys_total',
+      type: 'counter',
+      labels: { probe: 'keys', pid: '2', uid: '2', comm: 'bench-worker' },
+      value: 3,
+    });
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    expect(metrics).toMatch(/^ebpf_solo_io_counter_keys\{[^}]*pid="2"[^}]*\} 3$/m);
+    await new Promise((done) => setTimeout(done, 1500));
+    expect(bee.lines.length).toBe(3);
+    expect(await bee.end()).toBe(0);
+  });
+
+  it('pins maps and programs while it runs', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'bee-bpffs-'));
+    await run('mount', ['-t', 'bpf', 'bpf', folder]);
+    try {
+      const bee = new Bee([
+        'run',
+        controls,
+        '--prom-port',
+        String(port),
+        '--pin-maps',
+        folder,
+        '--pin-progs',
+        folder,
+      ]);
+      await bee.until(listening);
+      expect(existsSync(join(folder, 'print_controls'))).toBe(true);
+      expect(existsSync(join(folder, 'control'))).toBe(true);
+      await run('bpftool', ['map', 'show', 'pinned', join(folder, 'print_controls')]);
+      expect(await bee.end()).toBe(0);
+      expect(existsSync(join(folder, 'print_controls'))).toBe(false);
+    } finally {
+      await run('umount', [folder]);
+    }
+  });
+
+  it('ends quietly when its reader goes', async () => {
+    const bee = new Bee(['run', controls, '--prom-port', String(port)]);
+    await bee.until(listening);
+    bee.child.stdout.destroy();
+    const closed = once(bee.child, 'close');
+    await run(control, ['0']);
+    await closed;
+    expect({ code: bee.child.exitCode, stderr: bee.stderr }).toEqual({ code: 0, stderr: '' });
+  });
+
+  it.each([
+    [['nope/none:v1'], /probe "none" failed to start: no image nope\/none:v1 in the store/, 1],
+    [['CONTROLS', '--param', 'scael=1'], /has no parameter "scael".*Did you mean "scale"/, 1],
+    [['CONTROLS', '--param', 'scale'], /expected name=value/, 2],
+    [['CONTROLS', '--filter', 'print_controls,way'], /expected map,key,regex/, 2],
+    [['CONTROLS', '--filter', 'print_controls,way,('], /[Uu]nterminated group/, 2],
+    [['CONTROLS', '--hist-buckets', 'print_controls,[3,1]'], /ascending/, 2],
+    [['CONTROLS', '--hist-buckets', 'no_map,[1,2]'], /no map "no_map"/, 1],
+    [['CONTROLS', '--prom-port', '70000'], /expected a port/, 2],
+    [['CONTROLS', '--duration', '5'], /expected a time/, 2],
+    [['CONTROLS', '--pin-maps', '/proc'], /pinning to \/proc/, 1],
+    [['/no/such.o'], /no such file/, 1],
+    [[], /missing required argument/, 2],
+  ])('refuses %j with one clear message', async (args, message, code) => {
+    const given = args.map((arg) => (arg === 'CONTROLS' ? controls : arg));
+    const port = given.includes('--prom-port') ? [] : ['--prom-port', '0'];
+    const bee = new Bee(['--storage', storage, 'run', ...given, ...port]);
+    await once(bee.child, 'close');
+    expect(bee.stderr).toMatch(message);
+    expect(bee.stderr).not.toMatch(/\n\s+at /);
+    expect({ code: bee.child.exitCode, stdout: bee.stdout }).toEqual({ code, stdout: '' });
+  });
+
+  it('tells its flags', async () => {
+    const { stdout } = await run(process.execPath, [BEE, 'run', '--help']);
+    for (const flag of readFileSync(here('../../core/cli/run.ts'), 'utf8').matchAll(/--[a-z-]+(?= ?<|')/g))
+      expect(stdout).toContain(flag[0]);
+  });
+});
