@@ -1,0 +1,204 @@
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { AgentProcess, readSlots, runAgent, writeConfig } from '../support/agent.js';
+import { compileProbe, compileProgram } from '../support/compile.js';
+
+const run = promisify(execFile);
+const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+const example = (file: string): string => here(`../../examples/custom-sink/${file}`);
+
+/** A real HTTP endpoint that keeps the lines of the requests that it took. */
+class Endpoint {
+  readonly lines: string[] = [];
+  requests = 0;
+  /** Answer the n-th request in another way, and keep nothing of it. */
+  trouble: (n: number, response: ServerResponse, headers: IncomingHttpHeaders) => boolean = () => false;
+  private readonly server: Server;
+
+  constructor() {
+    this.server = createServer(async (request, response) => {
+      const chunks: Buffer[] = [];
+      for await (const chunk of request) chunks.push(chunk);
+      if (this.trouble(++this.requests, response, request.headers)) return;
+      this.lines.push(...Buffer.concat(chunks).toString().trimEnd().split('\n'));
+      response.end();
+    });
+  }
+
+  async listen(): Promise<string> {
+    this.server.listen(0, '127.0.0.1');
+    await once(this.server, 'listening');
+    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}/events`;
+  }
+
+  close(): void {
+    this.server.closeAllConnections();
+    this.server.close();
+  }
+}
+
+describe('a custom sink in the agent', () => {
+  let object: string;
+  let trigger: string;
+  let endpoint: Endpoint;
+  let url: string;
+  let agent: AgentProcess | undefined;
+  beforeAll(() => {
+    object = compileProbe(here('./probes/flood.bpf.c'));
+    trigger = compileProgram(here('./probes/trigger.c'));
+  });
+  beforeEach(async () => {
+    endpoint = new Endpoint();
+    url = await endpoint.listen();
+  });
+  afterEach(async () => {
+    await agent?.stop();
+    agent = undefined;
+    endpoint.close();
+  });
+
+  const config = (sinks: string): string => `
+probes:
+  - { file: ${object}, name: flood }
+sinks:
+  out: { type: stdout, format: json }
+  prom: { type: prometheus }
+${sinks}
+agent: { listen: "127.0.0.1:0" }
+`;
+  const of = (sink: string, what: string, ...labels: string[]): Promise<number> =>
+    agent!.sum(`bee_agent_sink_${what}`, `sink="${sink}"`, ...labels);
+
+  it('gets every event, line by line what stdout gets, through an endpoint in trouble', async () => {
+    endpoint.trouble = (n, response, headers) => {
+      expect(headers['content-type']).toBe('application/x-ndjson');
+      if (n === 2) response.writeHead(503).end('restarting\n');
+      else if (n === 4) response.writeHead(429, { 'retry-after': '1' }).end();
+      else if (n === 6) response.destroy();
+      return n === 2 || n === 4 || n === 6;
+    };
+    agent = await AgentProcess.start(config(`  hook: { type: ${example('webhook.js')}, url: "${url}" }`));
+    await run(trigger, ['20000', '100', '1000']);
+    const [wanted, events] = readSlots('produced');
+    expect(wanted).toBe(20_000);
+    await agent.until(() => endpoint.requests > 6 && agent!.events.length >= events!, 30_000);
+    await agent.until(async () => (await of('hook', 'delivered_total')) === events, 30_000);
+    expect(endpoint.lines).toEqual(agent.stdout.trimEnd().split('\n'));
+    expect(endpoint.lines.length).toBe(events);
+    expect(await of('hook', 'received_total', 'map="print_flood"')).toBe(events);
+    expect(await of('hook', 'lost_total')).toBe(0);
+    expect(await of('hook', 'queued')).toBe(0);
+    expect(await of('hook', 'errors_total')).toBe(3);
+    expect(await of('hook', 'restarts_total')).toBe(0);
+    // What the sink counts of itself: bytes of the requests that were taken.
+    const bytes = endpoint.lines.reduce((sum, line) => sum + Buffer.byteLength(line) + 1, 0);
+    await agent.until(async () => (await of('hook', 'sent_bytes_total')) === bytes);
+    expect(await agent.stop()).toBe(0);
+  }, 90_000);
+
+  it('counts what the endpoint refuses as lost, and says why', async () => {
+    endpoint.trouble = (_n, response) => {
+      response.writeHead(400).end('unknown field: seq\n');
+      return true;
+    };
+    agent = await AgentProcess.start(config(`  hook: { type: ${example('webhook.js')}, url: "${url}" }`));
+    await run(trigger, ['1000', '100', '1000']);
+    const [, events] = readSlots('produced');
+    await agent.until(async () => (await of('hook', 'lost_total', 'reason="dropped"')) === events, 20_000);
+    expect(await of('out', 'delivered_total')).toBe(events);
+    expect(agent.stderr).toMatch(/events lost: HTTP 400 unknown field: seq/);
+  }, 60_000);
+
+  it('loses nothing of others while it spins, and is itself taken up again', async () => {
+    const spins = here('../fixtures/sinks/isolated/spins-once.js');
+    agent = await AgentProcess.start(
+      config(`  hook: { type: ${example('webhook.js')}, url: "${url}" }\n  spins: { type: ${spins} }`),
+    );
+    await run(trigger, ['20000', '100', '1000']);
+    const [, events] = readSlots('produced');
+    await agent.until(() => agent!.events.length >= events! && endpoint.lines.length >= events!, 30_000);
+    expect(await of('spins', 'queued')).toBeGreaterThan(0);
+    await agent.until(async () => (await of('spins', 'delivered_total')) === events, 30_000);
+    for (const sink of ['out', 'hook', 'spins']) {
+      expect(await of(sink, 'delivered_total')).toBe(events);
+      expect(await of(sink, 'lost_total')).toBe(0);
+    }
+  }, 90_000);
+
+  it.each([true, false])(
+    'is found relative to the config file, by path and by package, isolate: %s',
+    async (isolate) => {
+      const file = writeConfig(
+        config(
+          `  path: { type: ./my/sink.js, isolate: ${isolate} }\n  package: { type: mark, isolate: ${isolate} }`,
+        ),
+      );
+      const folder = dirname(file);
+      const sink = (name: string): string => `
+      import { writeFileSync } from 'node:fs';
+      import { defineSink } from 'bee-agent';
+      import { z } from 'zod';
+      export default defineSink({
+        apiVersion: 1, type: 'mark', accepts: { events: ['ndjson'], metrics: false }, options: z.strictObject({}),
+        open(_options, context) {
+          writeFileSync(${JSON.stringify(join(folder, name))}, context.name);
+          return { write: async () => ({ status: 'ok' }), close() {} };
+        },
+      });`;
+      mkdirSync(join(folder, 'my'));
+      writeFileSync(join(folder, 'my/sink.js'), sink('path.opened'));
+      mkdirSync(join(folder, 'node_modules/bee-sink-mark'), { recursive: true });
+      writeFileSync(
+        join(folder, 'node_modules/bee-sink-mark/package.json'),
+        '{"name":"bee-sink-mark","type":"module","exports":{"import":"./index.js"}}',
+      );
+      writeFileSync(join(folder, 'node_modules/bee-sink-mark/index.js'), sink('package.opened'));
+      const { code, stderr } = await runAgent('--config', file, '--duration', '2s');
+      expect(stderr).not.toMatch(/level=(warn|error)|WARN|ERROR/);
+      expect(code).toBe(0);
+      for (const name of ['path', 'package'])
+        expect(readFileSync(join(folder, `${name}.opened`), 'utf8')).toBe(name);
+    },
+    60_000,
+  );
+
+  it('is checked by --check without being opened: module, shape and options, each with its line', async () => {
+    const file = writeConfig(
+      config(`
+  lost: { type: ./lost.js }
+  nothing: { type: nothing }
+  shape: { type: ./shape.mjs }
+  options: { type: ./webhook.js, url: nowhere, retries: 3 }`),
+    );
+    const folder = dirname(file);
+    copyFileSync(example('webhook.js'), join(folder, 'webhook.js'));
+    writeFileSync(join(folder, 'shape.mjs'), 'export default { apiVersion: 1, type: "x", accepts: {} };');
+    const { code, stderr } = await runAgent('--config', file, '--check');
+    expect(code).toBe(2);
+    const lines = stderr.trimEnd().split('\n');
+    expect(lines.filter((line) => line.includes('probes.yaml:'))).toHaveLength(lines.length);
+    expect(stderr).toMatch(/probes.yaml:9:\d+: .*lost.js: no such file/);
+    expect(stderr).toMatch(/probes.yaml:10:\d+: .*"nothing" is neither a sink of ours/);
+    expect(stderr).toMatch(/probes.yaml:11:\d+: .*shape.mjs: accepts.events is missing/);
+    expect(stderr).toMatch(/probes.yaml:12:\d+: .*url/);
+    expect(stderr).toMatch(/probes.yaml:12:\d+: .*retries/);
+    expect(stderr).not.toMatch(/\n\s+at /);
+  }, 60_000);
+
+  it('comes with a config and a test that work as they are written', async () => {
+    const { stdout } = await run(process.execPath, ['--test', example('webhook.test.js')]);
+    expect(stdout).toMatch(/(# |ℹ )fail 0/);
+    expect(existsSync(example('README.md'))).toBe(true);
+    const text = readFileSync(example('probes.yaml'), 'utf8');
+    const file = writeConfig(text.replace(/image: \S+/, `file: ${object}`));
+    copyFileSync(example('webhook.js'), join(dirname(file), 'webhook.js'));
+    expect(await runAgent('--config', file, '--check')).toMatchObject({ code: 0, stderr: '' });
+  }, 60_000);
+});
