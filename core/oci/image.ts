@@ -32,6 +32,8 @@ export interface ProbeDetails {
   readonly authors?: string;
   /** Further manifest annotations. */
   readonly annotations?: Annotations;
+  /** The config blob: a JSON object. Default: `{}`, as BumbleBee writes it; it reads any. */
+  readonly config?: Readonly<Record<string, unknown>>;
   /** Written into the manifest's descriptor, as BumbleBee does: it is no part of the digest. */
   readonly platform?: Platform;
 }
@@ -49,7 +51,7 @@ export interface ProbeImage {
 }
 
 /**
- * Make an image of a program, byte for byte as BumbleBee makes it: config `{}` titled `config.json`, one layer
+ * Make an image of a program, byte for byte as BumbleBee makes it: config (`{}` by default) titled `config.json`, one layer
  * titled `program.o`, no media type inside the manifest, annotations only where there are some, sorted.
  */
 export function buildProbeImage(program: Uint8Array, details: ProbeDetails = {}): ProbeImage {
@@ -59,7 +61,7 @@ export function buildProbeImage(program: Uint8Array, details: ProbeDetails = {})
       `the program has ${program.length} bytes, more than the ${MAX_PROGRAM} allowed`,
     );
   }
-  const config = blob(PROBE_CONFIG, encodeJson({}), { [TITLE]: 'config.json' });
+  const config = blob(PROBE_CONFIG, encodeJson(details.config ?? {}), { [TITLE]: 'config.json' });
   const layer = blob(PROBE_PROGRAM, program, { [TITLE]: 'program.o' });
   const annotations = sorted({
     ...details.annotations,

@@ -10,6 +10,8 @@ export {
   type ProbeImage,
   readProbe,
 } from './image.js';
+export { buildImageIndex, type PlatformImage } from './image-index.js';
+export * as limits from './limits.js';
 export type { LockOptions } from './lock.js';
 export { type ImageIndex, type Manifest, parseManifest } from './manifest.js';
 export * as mediaTypes from './media-types.js';

@@ -11,3 +11,6 @@ export const REF_NAME = 'org.opencontainers.image.ref.name';
 export const TITLE = 'org.opencontainers.image.title';
 export const AUTHORS = 'org.opencontainers.image.authors';
 export const DESCRIPTION = 'org.opencontainers.image.description';
+export const SOURCE = 'org.opencontainers.image.source';
+export const LICENSES = 'org.opencontainers.image.licenses';
+export const CREATED = 'org.opencontainers.image.created';
