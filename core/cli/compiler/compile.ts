@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { CliError } from '../errors.js';
 import type { Terminal } from '../terminal.js';
+import { type ContainerBuilder, runInContainer } from './container.js';
 import { clangFlags, splitFlags } from './flags.js';
 import { checkObject } from './object-file.js';
 import { runTool, type ToolResult } from './run.js';
@@ -22,6 +23,8 @@ export interface CompileInput {
   readonly vmlinux?: string | undefined;
   /** A shell script of the user's. */
   readonly script?: string | undefined;
+  /** Compile in a container, by the image's own means. */
+  readonly container?: ContainerBuilder | undefined;
   readonly cwd: string;
   readonly env: NodeJS.ProcessEnv;
   readonly signal: AbortSignal;
@@ -35,7 +38,8 @@ export async function compile(input: CompileInput, terminal: Terminal): Promise<
   const scratch = await mkdtemp(join(tmpdir(), 'bee-build-'));
   const output = join(scratch, 'program.o');
   try {
-    if (input.script === undefined) await runClang(input, output, terminal);
+    if (input.container !== undefined) await runContainer(input, input.container, scratch, terminal);
+    else if (input.script === undefined) await runClang(input, output, terminal);
     else await runScript(input, input.script, output, terminal);
     const object = await readFile(output).catch((cause) => {
       throw new CliError('COMPILE_FAILED', `the build of ${input.source} made no object`, { cause });
@@ -85,6 +89,26 @@ async function runClang(input: CompileInput, output: string, terminal: Terminal)
   const stripped = await runTool(strip, ['-g', output], { env, signal });
   if (stripped.code !== 0)
     throw new CliError('COMPILE_FAILED', `llvm-strip failed: ${stripped.stderr.trim()}`);
+}
+
+async function runContainer(
+  input: CompileInput,
+  builder: ContainerBuilder,
+  outputFolder: string,
+  terminal: Terminal,
+): Promise<void> {
+  const { source, cwd, env, signal, cflags } = input;
+  const script = input.script === undefined ? undefined : await readScript(input.script, cwd);
+  const result = await runInContainer({ builder, source, cwd, env, signal, cflags, script, outputFolder });
+  terminal.passThrough(result.stdout + result.stderr);
+  // 125 to 127: docker and podman themselves failed, not what ran in the container.
+  if (result.code >= 125 && result.code <= 127) {
+    const message = `${builder.program} cannot run the builder image ${builder.image} (exit code ${result.code})`;
+    throw new CliError('COMPILE_FAILED', message, {
+      hint: 'Name another image by --build-image, or compile with the clang of this machine by --local.',
+    });
+  }
+  if (result.code !== 0) throw failed(source, result);
 }
 
 /** BumbleBee's contract: the script goes to `sh` on its input, with source and object as arguments. */

@@ -39,6 +39,8 @@ export function clangFlags({ source, target, cflags, vmlinux, colour }: FlagInpu
     ...(colour ? ['-fcolor-diagnostics'] : []),
     ...cflags,
     '-Wall',
+    // __DATE__ and __TIME__ would make another object of the same source each time.
+    '-Wdate-time',
     ...(vmlinux === undefined ? [] : [`-I${vmlinux}`]),
     `-I${headers}`,
     ...(multiarch === undefined ? [] : ['-idirafter', multiarch]),
