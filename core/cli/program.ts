@@ -2,7 +2,9 @@ import { Command } from 'commander';
 import { buildCommand } from './build.js';
 import { completionCommand } from './completion.js';
 import type { Host } from './context.js';
+import { describeCommand } from './describe.js';
 import { CliError, type ExitCode, reportError } from './errors.js';
+import { inspectCommand } from './inspect.js';
 import { listCommand } from './list.js';
 import { packageVersion } from './package-root.js';
 import { runCommand } from './run.js';
@@ -14,6 +16,8 @@ const COMMANDS: readonly ((host: Host) => Command)[] = [
   buildCommand,
   runCommand,
   listCommand,
+  describeCommand,
+  inspectCommand,
   versionCommand,
   completionCommand,
 ];
