@@ -13,3 +13,4 @@ export { findConfig } from './find.js';
 export { configJsonSchema } from './json-schema.js';
 export { parseListen } from './listen-address.js';
 export { type LoadOptions, loadConfig, parseConfig } from './load.js';
+export { requireTrusted } from './trust.js';

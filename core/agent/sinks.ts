@@ -1,4 +1,12 @@
-import type { Config, ConfigPath, LoadedConfig, SinkConfig } from '../../config/index.js';
+import { realpath, stat } from 'node:fs/promises';
+import { isAbsolute } from 'node:path';
+import {
+  type Config,
+  type ConfigPath,
+  type LoadedConfig,
+  requireTrusted,
+  type SinkConfig,
+} from '../../config/index.js';
 import {
   type Accepts,
   resolveAccepts,
@@ -99,8 +107,16 @@ function pathClashes(sinks: readonly PreparedSink[]): Problem[] {
 async function loadDefinition(config: SinkConfig, loaded: LoadedConfig): Promise<SinkDefinition<unknown>> {
   const builtIn = BUILT_IN[config.type];
   if (builtIn) return (await builtIn()).default as SinkDefinition<unknown>;
+  if (isAbsolute(config.type) && process.getuid?.() === 0) await requireTrustedModule(config.type);
   const source = { module: config.type, resolveFrom: loaded.file, name: config.name };
   return config.isolate ? createIsolatedSink(source) : loadSinkModule(source);
+}
+
+/** Code that root runs is held to what the config is: nobody else may be able to write it. */
+async function requireTrustedModule(module: string): Promise<void> {
+  const file = await realpath(module).catch(() => undefined);
+  // What is not there, the loader explains.
+  if (file !== undefined) await requireTrusted(file, await stat(file), process.env);
 }
 
 /** The sinks of a probe: those that it names, or every sink. */

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -194,6 +194,18 @@ agent: { listen: "127.0.0.1:0" }
     expect(stderr).toMatch(/probes.yaml:11:\d+: .*retries/);
     expect(stderr).not.toMatch(/\n\s+at /);
   }, 60_000);
+
+  it.runIf(process.getuid?.() === 0)('is refused, as root, when anybody could have written it', async () => {
+    const file = writeConfig(config('  open: { type: ./open.mjs }'));
+    const module = join(dirname(file), 'open.mjs');
+    writeFileSync(module, 'export default {};');
+    chmodSync(module, 0o666);
+    const { code, stderr } = await runAgent('--config', file, '--check');
+    expect(code).toBe(2);
+    expect(stderr).toMatch(
+      /probes.yaml:7:\d+: .*open.mjs: refused, as root: others can write it.*chmod go-w/,
+    );
+  });
 
   it('comes with a config and a test that work as they are written', async () => {
     const { stdout } = await run(process.execPath, ['--test', example('webhook.test.js')]);
