@@ -36,7 +36,7 @@ describe('bee-agent under a flood of records', () => {
   it('delivers each record once, in order, and counts each group right', async () => {
     agent = await AgentProcess.start(config(object, `  out: { type: stdout, format: json }\n${PROM}`));
     await run(trigger, ['200000', '100', '500']);
-    const [wanted, events, groups] = readSlots('produced');
+    const [wanted, events, groups] = readSlots(agent, 'produced');
     expect(wanted).toBe(200_000);
     await agent.until(
       async () => (await agent.sum('bee_agent_records_received_total', 'map="print_flood"')) === events,
@@ -57,7 +57,7 @@ describe('bee-agent under a flood of records', () => {
   it('keeps the sum exact when the ring is overrun', async () => {
     agent = await AgentProcess.start(config(small, `  out: { type: stdout, format: json }\n${PROM}`));
     await run(trigger, ['100000', '500', '0']);
-    const [wanted, events] = readSlots('produced');
+    const [wanted, events] = readSlots(agent, 'produced');
     expect(events).toBeLessThan(wanted!);
     await agent.until(
       async () => (await agent.sum('bee_agent_records_received_total', 'map="print_flood"')) === events,
@@ -86,7 +86,7 @@ describe('bee-agent under a flood of records', () => {
       ),
     );
     await run(trigger, ['20000', '100', '1000']);
-    const [, events] = readSlots('produced');
+    const [, events] = readSlots(agent, 'produced');
     await agent.until(() => agent.events.length >= events!, 30_000);
     expect(agent.events.length).toBe(events);
     const of = (name: string): Promise<number> => agent.sum(name, 'sink="stuck"', 'map="print_flood"');

@@ -1,9 +1,10 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { dumpMap } from './kernel-map.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/core/agent/main.js', import.meta.url));
 
@@ -134,14 +135,7 @@ export function writeConfig(text: string): string {
   return file;
 }
 
-/** A map's u64 slots as bpftool reads them: not the agent's own figures. */
-export function readSlots(map: string): number[] {
-  const text = execFileSync('bpftool', ['-j', 'map', 'dump', 'name', map], { encoding: 'utf8' });
-  const entries: { formatted?: { key: number; value: number }; key?: string[]; value?: string[] }[] =
-    JSON.parse(text);
-  return entries.map((entry) =>
-    entry.formatted
-      ? entry.formatted.value
-      : entry.value!.reduceRight((sum, byte) => sum * 256 + Number(byte), 0),
-  );
+/** The u64 slots of an agent's array map, as bpftool reads them: not the agent's own figures. */
+export function readSlots(agent: AgentProcess, map: string): number[] {
+  return dumpMap(agent.child.pid!, map).map(({ value }) => value as number);
 }
