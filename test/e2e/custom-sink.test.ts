@@ -89,7 +89,7 @@ agent: { listen: "127.0.0.1:0" }
     };
     agent = await AgentProcess.start(config(`  hook: { type: ${example('webhook.js')}, url: "${url}" }`));
     await run(trigger, ['20000', '100', '1000']);
-    const [wanted, events] = readSlots(COUNT);
+    const [wanted, events] = readSlots(agent, COUNT);
     expect(wanted).toBe(20_000);
     await agent.until(() => endpoint.requests > 6 && agent!.events.length >= events!, 30_000);
     await agent.until(async () => (await of('hook', 'delivered_total')) === events, 30_000);
@@ -113,7 +113,7 @@ agent: { listen: "127.0.0.1:0" }
     };
     agent = await AgentProcess.start(config(`  hook: { type: ${example('webhook.js')}, url: "${url}" }`));
     await run(trigger, ['1000', '100', '1000']);
-    const [, events] = readSlots(COUNT);
+    const [, events] = readSlots(agent, COUNT);
     await agent.until(async () => (await of('hook', 'lost_total', 'reason="dropped"')) === events, 20_000);
     expect(await of('out', 'delivered_total')).toBe(events);
     expect(agent.stderr).toMatch(/events lost: HTTP 400 unknown field: seq/);
@@ -125,7 +125,7 @@ agent: { listen: "127.0.0.1:0" }
       config(`  hook: { type: ${example('webhook.js')}, url: "${url}" }\n  spins: { type: ${spins} }`),
     );
     await run(trigger, ['20000', '100', '1000']);
-    const [, events] = readSlots(COUNT);
+    const [, events] = readSlots(agent, COUNT);
     await agent.until(() => agent!.events.length >= events! && endpoint.lines.length >= events!, 30_000);
     expect(await of('spins', 'queued')).toBeGreaterThan(0);
     await agent.until(async () => (await of('spins', 'delivered_total')) === events, 30_000);
