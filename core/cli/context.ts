@@ -4,6 +4,8 @@ import { openTerminal, type Terminal, type TerminalStream } from './terminal.js'
 
 /** The process around a command; tests give their own. */
 export interface Host {
+  /** Where a command may ask or read; absent: nowhere. */
+  readonly stdin?: NodeJS.ReadableStream & { readonly isTTY?: boolean };
   readonly stdout: TerminalStream;
   readonly stderr: TerminalStream;
   readonly env: NodeJS.ProcessEnv;

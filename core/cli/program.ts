@@ -4,6 +4,7 @@ import { completionCommand } from './completion.js';
 import type { Host } from './context.js';
 import { describeCommand } from './describe.js';
 import { CliError, type ExitCode, reportError } from './errors.js';
+import { initCommand } from './init.js';
 import { inspectCommand } from './inspect.js';
 import { listCommand } from './list.js';
 import { packageVersion } from './package-root.js';
@@ -13,6 +14,7 @@ import { versionCommand } from './version.js';
 
 /** Every verb of `bee`, in the order of its help. One file a verb. */
 const COMMANDS: readonly ((host: Host) => Command)[] = [
+  initCommand,
   buildCommand,
   runCommand,
   listCommand,
