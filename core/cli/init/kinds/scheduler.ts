@@ -14,7 +14,7 @@ export const SCHEDULER: ProbeKind = {
   labels: [
     {
       declaration: 'char comm[16]',
-      fill: '__builtin_memcpy({x}comm, ctx->next_comm, sizeof({x}comm));',
+      fill: 'BPF_CORE_READ_STR_INTO(&{x}comm, ctx, next_comm);',
     },
   ],
   details: [NOW, { declaration: '__u32 pid', fill: '{x}pid = ctx->next_pid;' }],
