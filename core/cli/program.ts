@@ -7,6 +7,7 @@ import { CliError, type ExitCode, reportError } from './errors.js';
 import { initCommand } from './init.js';
 import { inspectCommand } from './inspect.js';
 import { listCommand } from './list.js';
+import { packageCommand } from './package.js';
 import { packageVersion } from './package-root.js';
 import { runCommand } from './run.js';
 import { openTerminal } from './terminal.js';
@@ -20,6 +21,7 @@ const COMMANDS: readonly ((host: Host) => Command)[] = [
   listCommand,
   describeCommand,
   inspectCommand,
+  packageCommand,
   versionCommand,
   completionCommand,
 ];

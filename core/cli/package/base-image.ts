@@ -2,7 +2,15 @@ import { createReadStream, existsSync, statSync } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
-import { type Digest, digestOf, digestParts, isDigest, limits, type Platform, runsOn } from '../../oci/index.js';
+import {
+  type Digest,
+  type DigestAlgorithm,
+  digestOf,
+  isDigest,
+  limits,
+  type Platform,
+  runsOn,
+} from '../../oci/index.js';
 import { CliError } from '../errors.js';
 import { readAt, tarMembers } from './tar-members.js';
 
@@ -120,9 +128,7 @@ async function archiveFiles(path: string, shown: string): Promise<LayoutFiles> {
     size: (name) => member(name).size,
     stream: (name) => {
       const { offset, size } = member(name);
-      return size === 0
-        ? emptyStream()
-        : createReadStream(path, { start: offset, end: offset + size - 1 });
+      return size === 0 ? emptyStream() : createReadStream(path, { start: offset, end: offset + size - 1 });
     },
     close: () => file.close(),
   };
@@ -135,9 +141,7 @@ const DESCRIPTOR = z.object({
   digest: z.string().refine(isDigest),
   size: z.number().int().nonnegative(),
   annotations: z.record(z.string(), z.string()).nullish(),
-  platform: z
-    .object({ architecture: z.string(), os: z.string(), variant: z.string().optional() })
-    .nullish(),
+  platform: z.object({ architecture: z.string(), os: z.string(), variant: z.string().optional() }).nullish(),
 });
 const INDEX = z.object({ manifests: z.array(DESCRIPTOR).max(limits.MAX_DESCRIPTORS) });
 const MANIFEST = z.object({
@@ -153,7 +157,7 @@ async function fromLayout(
 ): Promise<BaseImage> {
   const blob = async (digest: Digest, what: string) => {
     const bytes = await files.document(blobPath(digest));
-    if (digestOf(bytes, digestParts(digest).algorithm) !== digest)
+    if (digestOf(bytes, digest.split(':')[0] as DigestAlgorithm) !== digest)
       throw new CliError('IO', `${shown} is damaged: ${what} ${digest} has other content`);
     return bytes;
   };
@@ -220,7 +224,10 @@ async function fromDockerArchive(
   const fitting = name === undefined ? images : images.filter(({ RepoTags }) => RepoTags?.includes(name));
   const [image] = fitting;
   if (image === undefined || fitting.length > 1)
-    throw new CliError('IO', `${shown} has ${fitting.length === 0 ? 'no image of that name' : 'several images'}`);
+    throw new CliError(
+      'IO',
+      `${shown} has ${fitting.length === 0 ? 'no image of that name' : 'several images'}`,
+    );
   const config = parse(z.record(z.string(), z.unknown()), await files.document(image.Config), shown);
   const diffIds = diffIdsOf(config, shown);
   return {
@@ -251,9 +258,8 @@ function layerType(mediaType: string, shown: string): string {
   throw new CliError('IO', `${shown}: a layer of type ${JSON.stringify(mediaType)} is not supported`);
 }
 
-function blobPath(digest: Digest): string {
-  const { algorithm, hex } = digestParts(digest);
-  return `blobs/${algorithm}/${hex}`;
+export function blobPath(digest: Digest): string {
+  return `blobs/${digest.replace(':', '/')}`;
 }
 
 function parse<T>(schema: z.ZodType<T>, bytes: Uint8Array, where: string): T {
@@ -266,7 +272,10 @@ function parse<T>(schema: z.ZodType<T>, bytes: Uint8Array, where: string): T {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  throw new CliError('IO', `${where}: ${issue?.path.join('.') ?? ''} ${issue?.message ?? 'is invalid'}`.trim());
+  throw new CliError(
+    'IO',
+    `${where}: ${issue?.path.join('.') ?? ''} ${issue?.message ?? 'is invalid'}`.trim(),
+  );
 }
 
 function refuseLong(size: number, where: string): void {

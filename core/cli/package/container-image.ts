@@ -53,10 +53,7 @@ export async function containerImage(input: ContainerInput): Promise<ContainerIm
       return { comment, diffId: digestOf(tar), content: contentOf(GZIP_LAYER, await compress(tar)) };
     }),
   );
-  const config = contentOf(
-    CONFIG_TYPE,
-    json(configDocument(input, baseDiffIds, made)),
-  );
+  const config = contentOf(CONFIG_TYPE, json(configDocument(input, baseDiffIds, made)));
   const layers = [...base.layers, ...made.map(({ content }) => content)];
   const manifest = contentOf(
     mediaTypes.MANIFEST,

@@ -1,4 +1,5 @@
-import { type Blob, digestParts, mediaTypes, type Reference } from '../../oci/index.js';
+import { type Blob, mediaTypes, type Reference } from '../../oci/index.js';
+import { blobPath } from './base-image.js';
 import type { TarFile } from './tar.js';
 
 export const STORE_FOLDER = 'var/lib/bee-agent/store';
@@ -26,10 +27,10 @@ export function probeFiles({ reference, manifest, blobs, params }: PackagedProbe
   return [
     text(`${STORE_FOLDER}/oci-layout`, JSON.stringify({ imageLayoutVersion: '1.0.0' })),
     text(`${STORE_FOLDER}/index.json`, JSON.stringify({ schemaVersion: 2, manifests: [entry] })),
-    ...[manifest, ...blobs].map(({ descriptor, bytes }) => {
-      const { algorithm, hex } = digestParts(descriptor.digest);
-      return { path: `${STORE_FOLDER}/blobs/${algorithm}/${hex}`, bytes };
-    }),
+    ...[manifest, ...blobs].map(({ descriptor, bytes }) => ({
+      path: `${STORE_FOLDER}/${blobPath(descriptor.digest)}`,
+      bytes,
+    })),
     text(CONFIG_FILE, configText(reference, params)),
   ];
 }

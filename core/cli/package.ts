@@ -1,0 +1,184 @@
+import { machine } from 'node:os';
+import { resolve } from 'node:path';
+import { Command } from 'commander';
+import {
+  type Blob,
+  type Digest,
+  digestOf,
+  limits,
+  networkReference,
+  parseReference,
+  type Reference,
+} from '../oci/index.js';
+import { targetsOf } from './compiler/index.js';
+import { type Context, contextOf, type Host } from './context.js';
+import { CliError } from './errors.js';
+import { readImage } from './image-document.js';
+import { type OutputFormat, outputFormatOption } from './output-format.js';
+import { agentFiles } from './package/agent-files.js';
+import { type BaseImage, openBase } from './package/base-image.js';
+import { containerImage } from './package/container-image.js';
+import { probeFiles } from './package/probe-files.js';
+import { writeArchive } from './package/write-archive.js';
+import { writeLayout } from './package/write-layout.js';
+import { packageVersion } from './package-root.js';
+import { parseParam } from './run/map-flags.js';
+
+interface PackageOptions extends OutputFormat {
+  readonly base?: string;
+  readonly layout?: string;
+  readonly archive?: string;
+  readonly param: readonly string[];
+}
+
+/** `bee package REF IMAGE`: a container image that runs a probe, made here, without an engine. */
+export function packageCommand(host: Host): Command {
+  return new Command('package')
+    .description('Make a container image that runs a probe. No Docker is needed.')
+    .argument('<reference>', 'image of the probe')
+    .argument('<image>', 'name of the container image')
+    .option(
+      '--base <path>',
+      'image with Node 20 and glibc, to build on: an OCI image layout or a tar of docker save; PATH:NAME chooses one of several',
+    )
+    .option('--layout <folder>', 'write an OCI image layout; other images in it stay')
+    .option('--archive <file>', 'write a tar for docker load and podman load; it is an OCI image layout, too')
+    .option('--param <name=value>', 'set a const volatile global of the probe, repeatable', collect, [])
+    .addOption(outputFormatOption())
+    .addHelpText('after', EXAMPLES)
+    .action((reference: string, image: string, options: PackageOptions, command: Command) =>
+      packageProbe(reference, image, options, contextOf(command, host)),
+    );
+}
+
+const EXAMPLES = `
+The container serves metrics on port 9091 of every interface, under BumbleBee's names, and prints events as JSON
+lines. It needs the rights to load BPF programs, and the host's tracefs:
+
+  docker run --privileged -v /sys/kernel/tracing:/sys/kernel/tracing -p 9091:9091 execs:v1
+
+The image has this machine's architecture. With SOURCE_DATE_EPOCH set, the image says so as its time of creation.
+
+Examples:
+  skopeo copy docker://node:20-bookworm-slim oci:node:20
+  bee package localhost:5000/probes/execs:v1 execs:v1 --base node:20 --archive execs.tar && docker load -i execs.tar
+  bee package localhost:5000/probes/execs:v1 execs:v1 --base node:20 --layout ./images`;
+
+async function packageProbe(
+  source: string,
+  imageName: string,
+  options: PackageOptions,
+  context: Context,
+): Promise<void> {
+  // 1. Everything that can be wrong with the command line.
+  const { host, terminal } = context;
+  const probe = parseReference(source);
+  const name = taggedName(parseReference(imageName));
+  refuseWithoutTarget(options);
+  const epoch = epochOf(host.env.SOURCE_DATE_EPOCH);
+  const params = Object.fromEntries(
+    options.param.map(parseParam).map(({ name: key, value }) => [key, value]),
+  );
+  const { manifest, blobs, digest } = await readProbeBlobs(probe, context);
+
+  // 2. The image: base, bee-agent, the probe.
+  const architecture = targetsOf(machine())[0]!.platform.architecture;
+  const base = await baseOf(options.base, host.cwd, architecture);
+  try {
+    terminal.progress('Gathering bee-agent and its packages');
+    const image = await containerImage({
+      base,
+      architecture,
+      epoch,
+      layers: [
+        { comment: `bee-agent ${packageVersion()}`, files: await agentFiles() },
+        { comment: probe.text, files: probeFiles({ reference: probe, manifest, blobs, params }) },
+      ],
+      labels: {
+        'org.opencontainers.image.title': name,
+        'bee-agent.probe': probe.text,
+        'bee-agent.probe.digest': digest,
+      },
+    });
+
+    // 3. Where it goes.
+    const written: Record<string, string> = {};
+    if (options.layout !== undefined) {
+      await guarded(options.layout, writeLayout(resolve(host.cwd, options.layout), name, image));
+      written.layout = options.layout;
+    }
+    if (options.archive !== undefined) {
+      await guarded(options.archive, writeArchive(resolve(host.cwd, options.archive), name, image, epoch));
+      written.archive = options.archive;
+    }
+    for (const path of Object.values(written)) terminal.progress(`Wrote ${name} to ${path}`);
+    const result = { image: name, digest: image.manifest.digest, probe: probe.text, ...written };
+    terminal.print(options.output === 'json' ? JSON.stringify(result, null, 2) : result.digest);
+  } finally {
+    await base.close();
+  }
+}
+
+function refuseWithoutTarget({ layout, archive }: PackageOptions): void {
+  if (layout !== undefined || archive !== undefined) return;
+  throw new CliError('USAGE', 'nowhere to write to: --layout or --archive is missing', {
+    hint: 'skopeo copy oci:FOLDER:NAME docker://REGISTRY/NAME takes it on to a registry.',
+  });
+}
+
+/** What a machine needs of the image: not what an index has for others. */
+async function readProbeBlobs(
+  reference: Reference,
+  context: Context,
+): Promise<{ manifest: Blob; blobs: Blob[]; digest: Digest }> {
+  const { manifest, config, fetch } = await readImage(reference, machine(), context);
+  const layers: Blob[] = [];
+  for (const descriptor of manifest.content.layers)
+    layers.push({ descriptor, bytes: await fetch(descriptor, limits.MAX_PROGRAM) });
+  return {
+    manifest: { descriptor: manifest.descriptor, bytes: manifest.bytes },
+    blobs: [config, ...layers],
+    digest: digestOf(manifest.bytes),
+  };
+}
+
+async function baseOf(typed: string | undefined, cwd: string, architecture: string): Promise<BaseImage> {
+  if (typed === undefined) {
+    throw new CliError('USAGE', 'the base image is missing: --base', {
+      hint: 'For example: skopeo copy docker://node:20-bookworm-slim oci:node:20, and then --base node:20',
+    });
+  }
+  const base = await openBase(typed, cwd, architecture);
+  if (base !== undefined) return base;
+  throw new CliError('IO', `no base image at ${typed}: an OCI image layout or a tar is expected`, {
+    hint: `An image of a registry must be fetched first: skopeo copy docker://${typed} oci:base:latest`,
+  });
+}
+
+/** Docker knows an image by name and tag. */
+function taggedName(reference: Reference): string {
+  if (reference.digest !== undefined)
+    throw new CliError('USAGE', `${reference.text}: an image that is to be made has no digest yet`);
+  networkReference(reference);
+  return reference.tag === undefined ? `${reference.text}:latest` : reference.text;
+}
+
+function epochOf(text: string | undefined): number {
+  if (!text) return 0;
+  if (/^\d{1,11}$/.test(text)) return Number(text);
+  throw new CliError('USAGE', `SOURCE_DATE_EPOCH is ${JSON.stringify(text)}: seconds since 1970 expected`);
+}
+
+/** What the file system refuses, with the name that was typed. */
+async function guarded(path: string, writing: Promise<void>): Promise<void> {
+  try {
+    await writing;
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === undefined || cause instanceof CliError) throw cause;
+    throw new CliError('IO', `cannot write ${path}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function collect(value: string, previous: readonly string[]): string[] {
+  return [...previous, value];
+}

@@ -1,0 +1,80 @@
+import { randomBytes } from 'node:crypto';
+import { open, rename, rm } from 'node:fs/promises';
+import { mediaTypes } from '../../oci/index.js';
+import { blobPath, type LayerContent } from './base-image.js';
+import { type ContainerImage, descriptorOf } from './container-image.js';
+import { TAR_END, tarHeader, tarPadding } from './tar.js';
+import { verified } from './verified.js';
+import { contents } from './write-layout.js';
+
+/**
+ * One tar that is both: an OCI image layout, and what `docker load` and `podman load` take. The same image makes
+ * the same bytes. Whole or not at all.
+ */
+export async function writeArchive(
+  path: string,
+  name: string,
+  image: ContainerImage,
+  epoch: number,
+): Promise<void> {
+  const temporary = `${path}.${randomBytes(6).toString('hex')}`;
+  try {
+    const file = await open(temporary, 'wx');
+    try {
+      for await (const chunk of archive(name, image, epoch)) await file.writeFile(chunk);
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } finally {
+    await rm(temporary, { force: true });
+  }
+}
+
+async function* archive(name: string, image: ContainerImage, mtime: number): AsyncIterable<Uint8Array> {
+  const blobs = contents(image).sort((a, b) => (a.digest < b.digest ? -1 : 1));
+  const documents: [path: string, value: unknown][] = [
+    ['index.json', indexOf(name, image)],
+    ['manifest.json', dockerManifest(name, image)],
+    ['oci-layout', { imageLayoutVersion: '1.0.0' }],
+  ];
+  for (const folder of foldersOf(blobs))
+    yield* tarHeader(`${folder}/`, { mode: 0o755, size: 0, mtime, type: '5' });
+  for (const content of blobs) {
+    yield* tarHeader(blobPath(content.digest), { mode: 0o644, size: content.size, mtime, type: '0' });
+    yield* verified(content);
+    yield tarPadding(content.size);
+  }
+  for (const [path, value] of documents) {
+    const bytes = Buffer.from(JSON.stringify(value));
+    yield* tarHeader(path, { mode: 0o644, size: bytes.length, mtime, type: '0' });
+    yield bytes;
+    yield tarPadding(bytes.length);
+  }
+  yield TAR_END;
+}
+
+function foldersOf(blobs: readonly LayerContent[]): string[] {
+  const algorithms = new Set(blobs.map(({ digest }) => `blobs/${digest.split(':')[0]}`));
+  return ['blobs', ...[...algorithms].sort()];
+}
+
+function indexOf(name: string, { manifest }: ContainerImage): Record<string, unknown> {
+  const annotations = { 'io.containerd.image.name': name, [mediaTypes.REF_NAME]: name.split(':').at(-1) };
+  return {
+    schemaVersion: 2,
+    mediaType: mediaTypes.INDEX,
+    manifests: [{ ...descriptorOf(manifest), annotations }],
+  };
+}
+
+/** As `docker save` writes it. */
+function dockerManifest(name: string, { config, layers }: ContainerImage): unknown[] {
+  return [
+    {
+      Config: blobPath(config.digest),
+      RepoTags: [name],
+      Layers: layers.map(({ digest }) => blobPath(digest)),
+    },
+  ];
+}
