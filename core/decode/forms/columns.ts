@@ -127,8 +127,8 @@ export function columnsSource(builders: readonly ColumnBuilder[]): string {
       let inner = `o`;
       let open = '';
       dims.forEach((length, d) => {
-        open += `for(let i${d}=0,o${d}=${inner}+${d === 0 ? offset : 0};i${d}<${length};i${d}++,o${d}+=${strides[d]}){`;
-        inner = `o${d}`;
+        open += `for(let index${d}=0,at${d}=${inner}+${d === 0 ? offset : 0};index${d}<${length};index${d}++,at${d}+=${strides[d]}){`;
+        inner = `at${d}`;
       });
       return `{let n=r*${perRow};${open}${store(node, column, inner, 0, 'n', unaligned)}n++;${'}'.repeat(dims.length)}}`;
     })

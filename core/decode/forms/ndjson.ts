@@ -61,8 +61,8 @@ export function ndjsonSource(plan: DecodePlan): NdjsonSource {
     }
     if (node.kind === 'array') {
       if (node.length === 0) return lead(`${prefix}[]`);
-      const i = `i${variables++}`;
-      const inner = `o${variables++}`;
+      const i = `index${variables++}`;
+      const inner = `at${variables++}`;
       const unaligned = loose || node.stride % 8 !== 0 || offset % 8 !== 0;
       const start = lead(`${prefix}[`);
       maxLine += node.length * times;
