@@ -1,5 +1,8 @@
 import type { ClockOffsets } from './plan.js';
 
+/** Last whole second of signed 64-bit Unix ns. */
+const LAST_SECOND = 9_223_372_035;
+
 /**
  * Adds a clock's offset to 64-bit nanoseconds, in whole seconds and nanoseconds, so that nothing is rounded and
  * no bigint is made a record.
@@ -41,8 +44,10 @@ export class TimeBase {
       nanos -= 1e9;
       seconds++;
     }
-    this.seconds = seconds;
-    this.nanos = nanos;
+    // A signed 64-bit count of ns ends in 2262: what lies beyond is shown as that.
+    const beyond = seconds > LAST_SECOND;
+    this.seconds = beyond ? LAST_SECOND : seconds;
+    this.nanos = beyond ? 999_999_999 : nanos;
   }
 
   /** Unix ns. */

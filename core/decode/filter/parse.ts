@@ -157,9 +157,9 @@ function tokenize(text: string): Token[] {
 }
 
 function unquote(token: Token): string {
-  return token.text.slice(1, -1).replace(/\\(x[0-9a-fA-F]{2}|.)/gs, (_, escape: string) => {
-    if (escape.length === 3) return String.fromCharCode(Number.parseInt(escape.slice(1), 16));
-    return ({ n: '\n', t: '\t', r: '\r' } as Record<string, string>)[escape] ?? escape;
+  return token.text.slice(1, -1).replace(/\\(x[0-9a-fA-F]{2}|.)/gs, (_, escaped: string) => {
+    if (escaped.length === 3) return String.fromCharCode(Number.parseInt(escaped.slice(1), 16));
+    return ({ n: '\n', t: '\t', r: '\r' } as Record<string, string>)[escaped] ?? escaped;
   });
 }
 

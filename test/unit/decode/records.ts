@@ -11,7 +11,9 @@ export function recordSet(records: readonly Uint8Array[], slack = 0xee): RecordS
   }
   const memory = new SharedArrayBuffer((size + 15) & ~7);
   const bytes = new Uint8Array(memory).fill(slack);
-  records.forEach((record, i) => bytes.set(record, starts[i]!));
+  records.forEach((record, i) => {
+    bytes.set(record, starts[i]!);
+  });
   return {
     memory,
     offsets: Uint32Array.from(starts),
