@@ -103,14 +103,17 @@ function configDocument(
   };
 }
 
-/** The addon's libraries are found before the base's; without PATH, Docker's default would not hold everywhere. */
+/**
+ * The addon's libraries are found before the base's. A base without users and without PATH gets what engines
+ * give it, for those that do not: Node ends where it finds no home.
+ */
 function environment(base: unknown): string[] {
   const lines = Array.isArray(base) ? base.filter((line): line is string => typeof line === 'string') : [];
   const kept = lines.filter((line) => !line.startsWith('LD_LIBRARY_PATH='));
-  const path = kept.some((line) => line.startsWith('PATH='))
-    ? []
-    : ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'];
-  return [...kept, ...path, `LD_LIBRARY_PATH=/${AGENT_FOLDER}/lib`];
+  const added = ['HOME=/root', 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'].filter(
+    (line) => !kept.some((known) => known.startsWith(line.slice(0, line.indexOf('=') + 1))),
+  );
+  return [...kept, ...added, `LD_LIBRARY_PATH=/${AGENT_FOLDER}/lib`];
 }
 
 /** gzip's header names the system that wrote it: that must not differ. */

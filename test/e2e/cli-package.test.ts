@@ -1,0 +1,277 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bee, beeOk, isInstalled, run } from '../support/bee.js';
+
+// The base image is this machine's Node with its libraries, as docker save would write it.
+
+const REFERENCE = 'localhost/packaged:v1';
+const ARCHITECTURE = process.arch === 'arm64' ? 'arm64' : 'amd64';
+
+let folder: string;
+const path = (name: string) => join(folder, name);
+const sha256 = (bytes: Uint8Array | string) => createHash('sha256').update(bytes).digest('hex');
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'bee-package-'));
+  writeFileSync(
+    path('probe.c'),
+    `#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include "bee.h"
+const volatile __u32 add = 1;
+struct exec_event { char comm[16]; __u32 sum; };
+struct { __uint(type, BPF_MAP_TYPE_RINGBUF); __uint(max_entries, 1 << 16); __type(value, struct exec_event); } print_execs SEC(".maps");
+struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 1); __type(key, __u32); __type(value, __u64); } counter_execs SEC(".maps");
+SEC("tracepoint/sched/sched_process_exec")
+int on_exec(void *ctx)
+{
+	__u32 first = 0;
+	__u64 *count = bpf_map_lookup_elem(&counter_execs, &first);
+	if (count)
+		__sync_fetch_and_add(count, 1);
+	struct exec_event *event = bpf_ringbuf_reserve(&print_execs, sizeof(*event), 0);
+	if (!event)
+		return 0;
+	bpf_get_current_comm(event->comm, sizeof(event->comm));
+	event->sum = add;
+	bpf_ringbuf_submit(event, 0);
+	return 0;
+}
+char LICENSE[] SEC("license") = "GPL";
+`,
+  );
+  await beeOk(['build', path('probe.c'), REFERENCE, '--storage', path('store')]);
+  makeBase();
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** `docker save` before version 25: manifest.json, a config, plain tars. */
+function makeBase(): void {
+  const root = path('base-root');
+  for (const program of [process.execPath, '/bin/mount']) {
+    const place = program === process.execPath ? '/usr/bin/node' : program;
+    mkdirSync(join(root, dirname(place)), { recursive: true });
+    cpSync(realpathSync(program), join(root, place));
+    for (const [library] of run('ldd', program).matchAll(/\/\S+\.so\S*/g)) {
+      mkdirSync(join(root, dirname(library)), { recursive: true });
+      cpSync(realpathSync(library), join(root, library));
+    }
+  }
+  for (const name of ['tmp', 'proc', 'sys']) mkdirSync(join(root, name));
+  const archive = path('base');
+  mkdirSync(archive);
+  run('tar', '-C', root, '-cf', join(archive, 'layer.tar'), '.');
+  const config = {
+    architecture: ARCHITECTURE,
+    os: 'linux',
+    config: { Env: ['PATH=/usr/bin:/bin'], Cmd: ['node'], User: 'node' },
+    rootfs: { type: 'layers', diff_ids: [`sha256:${sha256(readFileSync(join(archive, 'layer.tar')))}`] },
+    history: [{ created_by: 'test' }],
+  };
+  writeFileSync(join(archive, 'config.json'), JSON.stringify(config));
+  const manifest = [{ Config: 'config.json', RepoTags: ['base:v1'], Layers: ['layer.tar'] }];
+  writeFileSync(join(archive, 'manifest.json'), JSON.stringify(manifest));
+  run('tar', '-C', archive, '-cf', path('base.tar'), 'manifest.json', 'config.json', 'layer.tar');
+}
+
+const packaged = (...flags: string[]) => [
+  ...['package', REFERENCE, 'execs:v1', '--storage', path('store'), '--base', path('base.tar')],
+  ...flags,
+];
+
+interface Descriptor {
+  readonly digest: string;
+  readonly size: number;
+}
+
+/** Read a layout as a stranger would: every digest and size is compared. */
+function readLayout(layout: string) {
+  const blob = ({ digest, size }: Descriptor) => {
+    const bytes = readFileSync(join(layout, 'blobs', digest.replace(':', '/')));
+    expect({ size: bytes.length, digest: `sha256:${sha256(bytes)}` }).toEqual({ size, digest });
+    return bytes;
+  };
+  const index = JSON.parse(readFileSync(join(layout, 'index.json'), 'utf8'));
+  const manifest = JSON.parse(blob(index.manifests[0]).toString());
+  const config = JSON.parse(blob(manifest.config).toString());
+  const layers: Buffer[] = manifest.layers.map(blob);
+  return { index, manifest, config, layers };
+}
+
+describe('bee package', () => {
+  it('writes a layout in which every digest, size and diff id is right', async () => {
+    const digest = (await beeOk(packaged('--layout', path('layout')))).trim();
+    const { index, manifest, config, layers } = readLayout(path('layout'));
+    expect(index.manifests).toEqual([
+      expect.objectContaining({ digest, annotations: { 'org.opencontainers.image.ref.name': 'execs:v1' } }),
+    ]);
+    expect(manifest.mediaType).toBe('application/vnd.oci.image.manifest.v1+json');
+    const unpacked = layers.map((bytes, n) =>
+      manifest.layers[n].mediaType.endsWith('+gzip')
+        ? execFileSync('gunzip', ['-c'], { input: bytes, maxBuffer: 1 << 30 })
+        : bytes,
+    );
+    expect(config.rootfs.diff_ids).toEqual(unpacked.map((bytes) => `sha256:${sha256(bytes)}`));
+    expect(config.config).toMatchObject({ User: '0', Cmd: [], ExposedPorts: { '9091/tcp': {} } });
+    expect(config.config.Env).toEqual([
+      'PATH=/usr/bin:/bin',
+      'HOME=/root',
+      'LD_LIBRARY_PATH=/opt/bee-agent/lib',
+    ]);
+    expect(config.history).toHaveLength(3);
+  });
+
+  it('makes the same bytes of the same input, with whatever time SOURCE_DATE_EPOCH says', async () => {
+    await beeOk(packaged('--archive', path('one.tar')));
+    await beeOk(packaged('--archive', path('two.tar')), { env: { TZ: 'Asia/Tokyo' } });
+    expect(sha256(readFileSync(path('two.tar')))).toBe(sha256(readFileSync(path('one.tar'))));
+    await beeOk(packaged('--layout', path('dated')), { env: { SOURCE_DATE_EPOCH: '1700000000' } });
+    expect(readLayout(path('dated')).config.created).toBe('2023-11-14T22:13:20Z');
+  });
+
+  it('keeps other images of a layout', async () => {
+    await beeOk(packaged('--layout', path('shared')));
+    const other = packaged('--layout', path('shared'), '--param', 'add=2');
+    other[2] = 'execs:v2';
+    await beeOk(other);
+    await beeOk(other);
+    const { manifests } = JSON.parse(readFileSync(join(path('shared'), 'index.json'), 'utf8'));
+    expect(manifests.map(({ annotations }: never) => Object.values(annotations)[0])).toEqual([
+      'execs:v1',
+      'execs:v2',
+    ]);
+  });
+
+  it('runs: metrics on every interface, events on standard output and on loopback only', async ({ skip }) => {
+    if (!isInstalled('ip') || !isInstalled('unshare')) skip('ip and unshare are not installed');
+    const flags = ['--layout', path('run'), '--param', 'add=41'];
+    await beeOk(packaged(...flags));
+    const { manifest, config } = readLayout(path('run'));
+    const root = path('root');
+    mkdirSync(root);
+    for (const { digest } of manifest.layers)
+      run('tar', '-C', root, '-xf', join(path('run'), 'blobs', digest.replace(':', '/')));
+    const script = `set -e
+ip link set lo up
+mount -t proc proc "$1/proc"
+mount --rbind /sys "$1/sys"
+shift_root=$1; shift
+env -i ${config.config.Env.map((line: string) => `'${line}'`).join(' ')} "$(command -v chroot)" "$shift_root" "$@" --duration 6s >"$shift_root/../out" 2>"$shift_root/../err" &
+agent=$!
+node --input-type=module -e '
+import { execFileSync } from "node:child_process";
+const until = Date.now() + 5000;
+for (;;) {
+  execFileSync("/bin/true");
+  const text = await fetch("http://127.0.0.1:9091/metrics").then((r) => r.text(), () => "");
+  if (/^ebpf_solo_io_counter_execs.* [1-9]/m.test(text)) { console.log(text); break; }
+  if (Date.now() > until) break;
+  await new Promise((done) => setTimeout(done, 100));
+}
+console.log("events:", await fetch("http://127.0.0.1:9091/events").then((r) => r.status, () => 0));
+'
+wait $agent
+`;
+    const args = ['--mount', '--net', 'bash', '-c', script, 'bash', root, ...config.config.Entrypoint];
+    const { stdout, stderr } = spawnSync('unshare', args, { encoding: 'utf8', timeout: 25_000 });
+    const log = existsSync(path('err')) ? readFileSync(path('err'), 'utf8') : stderr;
+    expect(stdout, log).toMatch(/^ebpf_solo_io_counter_execs.* [1-9]/m);
+    expect(stdout).toContain('events: 404');
+    expect(log).toContain('metrics at http://[::]:9091/metrics');
+    expect(log).toContain('listening on http://127.0.0.1:9092');
+    const events = readFileSync(path('out'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(events.map(({ data }) => data)).toContainEqual({ comm: 'true', sum: 41 });
+  });
+
+  it('is valid to skopeo and umoci, as a layout and as both kinds of archive', async ({ skip }) => {
+    if (!isInstalled('skopeo') || !isInstalled('umoci')) skip('skopeo and umoci are not installed');
+    const digest = (await beeOk(packaged('--layout', path('valid'), '--archive', path('valid.tar')))).trim();
+    const inspect = (source: string) => JSON.parse(run('skopeo', 'inspect', source));
+    expect(inspect(`oci:${path('valid')}:execs:v1`)).toMatchObject({
+      Digest: digest,
+      Architecture: ARCHITECTURE,
+    });
+    expect(inspect(`oci-archive:${path('valid.tar')}`)).toMatchObject({ Digest: digest });
+    expect(inspect(`docker-archive:${path('valid.tar')}`).Layers).toHaveLength(3);
+    run(
+      'skopeo',
+      '--insecure-policy',
+      'copy',
+      `docker-archive:${path('valid.tar')}`,
+      `oci:${path('copied')}:v1`,
+    );
+    expect(readLayout(path('copied')).layers).toHaveLength(3);
+    run('umoci', 'unpack', '--image', `${path('valid')}:execs:v1`, path('bundle'));
+    expect(existsSync(join(path('bundle'), 'rootfs/opt/bee-agent/dist/core/agent/main.js'))).toBe(true);
+  });
+
+  it('builds on a layout that skopeo wrote', async ({ skip }) => {
+    if (!isInstalled('skopeo')) skip('skopeo is not installed');
+    run(
+      'skopeo',
+      '--insecure-policy',
+      'copy',
+      `docker-archive:${path('base.tar')}`,
+      `oci:${path('oci-base')}:node`,
+    );
+    const args = ['package', REFERENCE, 'execs:v1', '--storage', path('store'), '--layout', path('on-oci')];
+    await beeOk([...args, '--base', `${path('oci-base')}:node`]);
+    const { manifest, config } = readLayout(path('on-oci'));
+    expect(manifest.layers).toHaveLength(3);
+    expect(config.rootfs.diff_ids).toHaveLength(3);
+    const missing = await bee([...args, '--base', `${path('oci-base')}:other`]);
+    expect(missing.stderr).toContain('no image of that name in the layout');
+  });
+
+  it('refuses a base that is damaged, and leaves nothing behind', async () => {
+    const bytes = readFileSync(path('base.tar'));
+    const at = bytes.indexOf('ELF');
+    bytes[at + 3_000] = bytes[at + 3_000]! ^ 0xff;
+    writeFileSync(path('damaged.tar'), bytes);
+    const args = [
+      'package',
+      REFERENCE,
+      'execs:v1',
+      '--storage',
+      path('store'),
+      '--base',
+      path('damaged.tar'),
+    ];
+    const { code, stderr } = await bee([...args, '--archive', path('never.tar')]);
+    expect(code).toBe(1);
+    expect(stderr).toContain('the base image is damaged');
+    expect(run('ls', folder)).not.toContain('never.tar');
+  });
+
+  it.each([
+    [['--base', 'nowhere', '--archive', 'x.tar'], 1, 'no base image at nowhere'],
+    [['--base', '.', '--archive', 'x.tar'], 1, '. is no OCI image layout'],
+    [['--base', 'base.tar'], 2, 'nowhere to write to'],
+    [['--archive', 'x.tar'], 2, 'the base image is missing'],
+    [['--base', 'probe.c', '--archive', 'x.tar'], 1, 'probe.c is no tar archive'],
+    [['--base', 'base.tar', '--archive', '/proc/x.tar'], 1, 'cannot write /proc/x.tar'],
+  ])('refuses %j', async (flags, expected, message) => {
+    const args = ['package', REFERENCE, 'execs:v1', '--storage', path('store'), ...flags];
+    const { code, stderr } = await bee(args, { cwd: folder });
+    expect(stderr).toContain(message);
+    expect(code).toBe(expected);
+    expect(stderr).not.toContain('    at ');
+  });
+});
