@@ -17,7 +17,8 @@ export async function tarMembers(file: FileHandle, shown: string): Promise<Map<s
   const members = new Map<string, TarMember>();
   const { size: total } = await file.stat();
   let longPath: string | undefined;
-  for (let at = 0; at + BLOCK <= total; ) {
+  for (let at = 0; at < total; ) {
+    if (at + BLOCK > total) throw damaged(shown, at);
     const header = await readAt(file, at, BLOCK);
     if (header.every((byte) => byte === 0)) break;
     if (!hasRightSum(header)) throw damaged(shown, at);
