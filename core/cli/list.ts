@@ -25,9 +25,11 @@ export function listCommand(host: Host): Command {
 
 const HEAD = ['Name', 'OS', 'OS Version', 'Arch', 'Digest', 'Size'];
 
-function rowOf({ name, descriptor, size }: LocatedImage): string[] {
+function rowOf({ name, descriptor, size, platforms = [] }: LocatedImage): string[] {
   const { platform, digest } = descriptor;
-  const cells = [name, platform?.os, platform?.['os.version'], platform?.architecture];
+  const all = platform === undefined ? platforms : [platform];
+  const each = (part: 'os' | 'architecture') => [...new Set(all.map((one) => one[part]))].join(',');
+  const cells = [name, each('os'), platform?.['os.version'], each('architecture')];
   return [
     ...cells.map((cell) => printable(cell || 'unknown')),
     digest.slice(0, 'sha256:'.length + 12),
@@ -35,7 +37,15 @@ function rowOf({ name, descriptor, size }: LocatedImage): string[] {
   ];
 }
 
-function jsonOf({ name, descriptor, size, store }: LocatedImage): Record<string, unknown> {
+function jsonOf({ name, descriptor, size, store, platforms }: LocatedImage): Record<string, unknown> {
   const { digest, mediaType, platform } = descriptor;
-  return { name, digest, size: size ?? null, mediaType, platform: platform ?? null, store };
+  return {
+    name,
+    digest,
+    size: size ?? null,
+    mediaType,
+    platform: platform ?? null,
+    ...(platforms && { platforms }),
+    store,
+  };
 }

@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Command, Help, type Option } from 'commander';
 import { buildCommand } from './build.js';
 import { completionCommand } from './completion.js';
 import type { Host } from './context.js';
@@ -50,12 +50,20 @@ export function beeProgram(host: Host): Command {
     .showHelpAfterError('(bee --help tells more)');
   for (const make of COMMANDS) program.addCommand(make(host));
   for (const command of [program, ...program.commands]) {
-    command.exitOverride().configureOutput({
-      writeOut: (text) => void host.stdout.write(text),
-      writeErr: (text) => void host.stderr.write(text),
-    });
+    command
+      .exitOverride()
+      .configureHelp({ optionDescription })
+      .configureOutput({
+        writeOut: (text) => void host.stdout.write(text),
+        writeErr: (text) => void host.stderr.write(text),
+      });
   }
   return program;
+}
+
+/** That a repeatable flag was not given yet tells nobody anything. */
+function optionDescription(option: Option): string {
+  return new Help().optionDescription(option).replace(/ \(default: (\[\]|false)\)$/, '');
 }
 
 function collect(value: string, previous: readonly string[]): string[] {

@@ -13,7 +13,11 @@ import {
 } from './files.js';
 import { type Blob, buildProbeImage, type Probe, type ProbeDetails, readProbe } from './image.js';
 import { decodeJson, encodeJson, isRecord } from './json.js';
+import { MAX_MANIFEST } from './limits.js';
 import { type LockOptions, withLock } from './lock.js';
+import { parseManifest } from './manifest.js';
+import { INDEX } from './media-types.js';
+import type { Platform } from './platform.js';
 import { parseReference, type Reference } from './reference.js';
 import type { FetchOptions, ImageSource, SourceOptions } from './source.js';
 import { encodeStoreIndex, indexPath, readStoreIndex, withEntry } from './store-index.js';
@@ -25,6 +29,8 @@ export interface StoredImage {
   readonly descriptor: Descriptor;
   /** Bytes of the manifest and everything it names, where the manifest can be read. */
   readonly size: number | undefined;
+  /** Of an image index that can be read: the machines that it has images for. */
+  readonly platforms?: readonly Platform[];
 }
 
 /** Older scratch files were left by a process that was killed. */
@@ -61,7 +67,7 @@ export class ImageStore implements ImageSource {
       named.map(async ({ name, descriptor }) => ({
         name,
         descriptor,
-        size: await this.#imageSize(descriptor),
+        ...(await this.#contents(descriptor)),
       })),
     );
   }
@@ -189,18 +195,27 @@ export class ImageStore implements ImageSource {
     await writeAtomically(path, bytes, root);
   }
 
-  async #imageSize(descriptor: Descriptor): Promise<number | undefined> {
+  async #contents(descriptor: Descriptor): Promise<Pick<StoredImage, 'size' | 'platforms'>> {
     try {
-      const manifest = decodeJson(await this.fetch(descriptor, { limit: descriptor.size }));
-      if (!isRecord(manifest) || !Array.isArray(manifest.layers)) return undefined;
-      const parts = [manifest.config, ...manifest.layers].map((part) =>
-        isRecord(part) ? Number(part.size) : NaN,
-      );
-      const sum = parts.reduce((total, size) => total + size, descriptor.size);
-      return Number.isSafeInteger(sum) ? sum : undefined;
+      if (descriptor.mediaType !== INDEX) return { size: await this.#manifestSize(descriptor) };
+      const bytes = await this.fetch(descriptor, { limit: MAX_MANIFEST });
+      const document = parseManifest(bytes, descriptor.mediaType, descriptor.digest);
+      if (document.kind !== 'index') return { size: undefined };
+      const sizes = await Promise.all(document.manifests.map((entry) => this.#manifestSize(entry)));
+      return {
+        size: sizes.reduce((total, size) => total + size, descriptor.size),
+        platforms: document.manifests.flatMap(({ platform }) => (platform === undefined ? [] : [platform])),
+      };
     } catch {
-      return undefined;
+      return { size: undefined };
     }
+  }
+
+  async #manifestSize(descriptor: Descriptor): Promise<number> {
+    const bytes = await this.fetch(descriptor, { limit: MAX_MANIFEST });
+    const document = parseManifest(bytes, descriptor.mediaType, descriptor.digest);
+    if (document.kind !== 'manifest') throw new OciError('INVALID_MANIFEST', `${descriptor.digest}: nested`);
+    return [document.config, ...document.layers].reduce((total, { size }) => total + size, descriptor.size);
   }
 }
 
