@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -7,7 +7,7 @@ import { KINDS } from '../../core/cli/init/kinds/index.js';
 import { kernelHasKprobes } from '../../core/cli/init/kprobes.js';
 import { openObject } from '../../core/kernel/index.js';
 import { AgentProcess } from '../support/agent.js';
-import { bee, beeOk } from '../support/bee.js';
+import { BEE, bee, beeOk, isInstalled, run } from '../support/bee.js';
 
 // Every skeleton, as a user makes, builds and runs it.
 
@@ -140,5 +140,57 @@ describe('bee init', () => {
     const { code, stderr } = await bee(['init', ...complete, '-f', '-', ...flags]);
     expect(code).toBe(2);
     expect(stderr).toContain(message);
+  });
+});
+
+describe('on a terminal', () => {
+  const socket = `bee-init-${process.pid}`;
+  const tmux = (...args: string[]) => run('tmux', '-L', socket, ...args);
+  const screen = () => tmux('capture-pane', '-p');
+  const until = async (text: string) => {
+    for (const end = Date.now() + 15_000; !screen().includes(text); ) {
+      if (Date.now() > end) throw new Error(`${text} did not appear:\n${screen()}`);
+      await new Promise((done) => setTimeout(done, 50));
+    }
+  };
+  const start = (flags: string) =>
+    tmux(
+      'new-session',
+      '-d',
+      '-x',
+      '110',
+      '-y',
+      '30',
+      `cd '${folder}'; node '${BEE}' init ${flags}; echo "code $?"; sleep 60`,
+    );
+
+  it('asks for what is left open', async ({ skip }) => {
+    if (!isInstalled('tmux')) skip('tmux is not installed');
+    start('--map RingBuffer');
+    try {
+      await until('What is watched?');
+      tmux('send-keys', 'Down', 'Down', 'Enter');
+      await until('What becomes of it?');
+      tmux('send-keys', 'Down', 'Down', 'Down', 'Enter');
+      await until('Where does it go?');
+      tmux('send-keys', 'asked.c', 'Enter');
+      await until('code 0');
+      expect(readFileSync(join(folder, 'asked.c'), 'utf8')).toContain('} hist_run_time SEC(".maps")');
+    } finally {
+      tmux('kill-server');
+    }
+  });
+
+  it('writes nothing when it is cancelled', async ({ skip }) => {
+    if (!isInstalled('tmux')) skip('tmux is not installed');
+    start('-f cancelled.c');
+    try {
+      await until('What is watched?');
+      tmux('send-keys', 'C-c');
+      await until('code 130');
+      expect(existsSync(join(folder, 'cancelled.c'))).toBe(false);
+    } finally {
+      tmux('kill-server');
+    }
   });
 });
