@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import { ConfigError, type LoadedConfig } from '../../config/index.js';
 import type { MetricBatch, SinkDefinition } from '../../plugins/sdk/index.js';
 import { DecodePool } from '../decode/index.js';
@@ -148,6 +149,7 @@ export class Agent {
         maxElapsed: queue.maxElapsed,
         interval: sink.interval,
         context: {
+          directory: dirname(this.loaded.file),
           log: this.options.log.child(`sink=${name}`),
           telemetry: this.sinkMetrics.of(name, this.loaded.config.agent.labels),
           collect: () => this.collect(name),

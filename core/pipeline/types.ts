@@ -31,7 +31,7 @@ export interface OutletOptions {
   /** ms between metric writes. */
   readonly interval: number;
   /** Everything of the sink's context but what the pipeline adds itself. */
-  readonly context: Pick<SinkContext, 'log' | 'telemetry' | 'collect'>;
+  readonly context: Pick<SinkContext, 'directory' | 'log' | 'telemetry' | 'collect'>;
 }
 
 /** One sink with its queue: takes batches, never blocks, never throws. */

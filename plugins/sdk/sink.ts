@@ -72,6 +72,8 @@ export type WriteResult =
 export interface SinkContext {
   /** Name of the sink in `probes.yaml`. */
   readonly name: string;
+  /** Folder of the config file, absolute: where relative paths in options begin. */
+  readonly directory: string;
   readonly log: SinkLog;
   /** Aborted when the agent stops. */
   readonly signal: AbortSignal;

@@ -70,7 +70,7 @@ export class SinkWorker {
     context.signal.addEventListener('abort', stop, { once: true });
     this.unserve = () => context.signal.removeEventListener('abort', stop);
     for (const [level, line] of this.early.splice(0)) context.log[level](line);
-    return this.orEnd({ method: 'open', name: context.name });
+    return this.orEnd({ method: 'open', name: context.name, directory: context.directory });
   }
 
   private async orEnd(ask: Ask): Promise<unknown> {

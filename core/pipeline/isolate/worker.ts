@@ -43,6 +43,7 @@ const collecting = new Map<
 >();
 let collects = 0;
 let name = '';
+let directory = '';
 let definition: SinkDefinition<unknown>;
 let options: unknown;
 let accepts: Accepts;
@@ -86,6 +87,7 @@ async function perform(ask: Ask, signal: AbortSignal): Promise<unknown> {
       return prepare(ask.options);
     case 'open':
       name = ask.name;
+      directory = ask.directory;
       return open();
     case 'write': {
       const view = { forms: accepts.events || [], numbers: accepts.numbers ?? 'bigint', sink: name };
@@ -165,6 +167,7 @@ function context(): SinkContext {
   };
   return {
     name,
+    directory,
     signal: stopping.signal,
     log: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
     telemetry,

@@ -298,6 +298,7 @@ class Suite {
     const stop = new AbortController();
     const context: SinkContext = {
       name: 'under-test',
+      directory: process.cwd(),
       log: { debug() {}, info() {}, warn() {}, error() {} },
       signal: stop.signal,
       telemetry: this.telemetry(),

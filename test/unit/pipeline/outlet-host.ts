@@ -48,6 +48,7 @@ export class Host {
       maxElapsed: 60_000,
       interval: 15_000,
       context: {
+        directory: '/',
         log: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
         telemetry: {
           counter: (name) => {

@@ -197,6 +197,7 @@ const TEXT = 'text/plain; version=0.0.4; charset=utf-8';
 function context(families: MetricFamily[], collect?: () => Promise<MetricBatch>): SinkContext {
   return {
     name: 'prom',
+    directory: '/',
     log: { debug() {}, info() {}, warn() {}, error() {} },
     signal: new AbortController().signal,
     telemetry: { counter: () => ({ add() {} }), gauge: () => ({ set() {} }) },
