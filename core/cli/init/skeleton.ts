@@ -36,7 +36,7 @@ function head({ summary, notes }: ProbeKind, fileName: string): string {
   const image = `localhost/${name.replace(/^-+|-+$/g, '') || 'probe'}:v1`;
   return [
     `// ${summary[0]!.toUpperCase()}${summary.slice(1)}.`,
-    ...notes.map((line) => `// ${line}`),
+    ...notes.map((line) => `// ${line}`.trimEnd()),
     '//',
     `//   bee build ${fileName} ${image}`,
     `//   sudo bee run ${image}`,

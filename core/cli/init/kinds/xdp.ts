@@ -6,7 +6,10 @@ export const XDP: ProbeKind = {
   summary: 'IPv4 packets as they arrive, and their size',
   notes: [
     'An XDP program hangs on a network interface, which its section does not name: it is loaded, and attached by',
-    'hand, for example with `bee run --pin-progs /sys/fs/bpf/packets` and `ip link set dev eth0 xdp pinned ...`.',
+    'hand while it runs; `xdp off` detaches it.',
+    '',
+    '  sudo bee run IMAGE --pin-progs /sys/fs/bpf',
+    '  sudo ip link set dev eth0 xdp pinned /sys/fs/bpf/on_packet',
   ],
   plural: 'packets',
   quantity: 'packet_bytes',
