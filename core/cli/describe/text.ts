@@ -31,7 +31,9 @@ export function descriptionLines(description: Description, colors: Colors): stri
     return ['', colors.bold(title), colors.dim(`  ${head}`), ...lines.map((line) => `  ${line}`)];
   };
   return [
-    ...formatTable(factsOf(description).map(([name, value]) => [colors.bold(name), printable(value)])),
+    ...formatTable(
+      factsOf(description).map(([name, value]) => [colors.bold(printable(name)), printable(value)]),
+    ),
     ...section('Programs', [['Name', 'Kind', 'Attaches to'], ...programs.map(programRow)]),
     ...(maps.length === 0
       ? []
