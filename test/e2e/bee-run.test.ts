@@ -187,6 +187,24 @@ describe('bee run', () => {
     expect({ code: bee.child.exitCode, stdout: bee.stdout }).toEqual({ code, stdout: '' });
   });
 
+  it.each([
+    ['store', 'localhost:5000/fixtures/execs:v1', 'print_execs', 'ebpf_solo_io_counter_exec_events'],
+    ['store-0.0.14', 'localhost:5000/fixtures/legacy:v1', 'events', 'ebpf_solo_io_execs'],
+  ])('runs what the original wrote: %s', async (store, image, map, metric) => {
+    const folder = here(`../fixtures/bumblebee/${store}`);
+    const bee = new Bee(['--storage', folder, 'run', image, '--prom-port', String(port)]);
+    await bee.until(listening);
+    await run('/bin/true');
+    const named = (line: Record<string, unknown>): boolean =>
+      line.map === map && (line.data as { comm?: string }).comm === 'true';
+    await bee.until(() => bee.lines.some(named));
+    await bee.until(async () => {
+      const text = await (await fetch(`${url}/metrics`)).text();
+      return new RegExp(`^${metric}\\w*\\{[^}]*comm="true"[^}]*\\} [1-9]`, 'm').test(text);
+    });
+    expect(await bee.end()).toBe(0);
+  });
+
   it('tells its flags', async () => {
     const { stdout } = await run(process.execPath, [BEE, 'run', '--help']);
     for (const flag of readFileSync(here('../../core/cli/run.ts'), 'utf8').matchAll(/--[a-z-]+(?= ?<|')/g))
