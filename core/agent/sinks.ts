@@ -20,6 +20,7 @@ import { messageOf } from './error.js';
 const BUILT_IN: Readonly<Record<string, () => Promise<{ default: unknown }>>> = {
   stdout: () => import('../../plugins/stdout/index.js'),
   prometheus: () => import('../../plugins/prometheus/index.js'),
+  file: () => import('../../plugins/file/index.js'),
 };
 
 export interface PreparedSink {

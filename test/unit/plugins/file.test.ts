@@ -1,0 +1,195 @@
+import { execFileSync } from 'node:child_process';
+import {
+  appendFileSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import file from '../../../plugins/file/index.js';
+import { EventBatch, type Sink, type SinkContext } from '../../../plugins/sdk/index.js';
+
+let folder: string;
+let sink: Sink | undefined;
+const counted = new Map<string, number>();
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'bee-file-'));
+  counted.clear();
+});
+afterEach(async () => {
+  await sink?.close();
+  sink = undefined;
+  rmSync(folder, { recursive: true });
+});
+
+const context = (): SinkContext => ({
+  name: 'f',
+  directory: folder,
+  signal: new AbortController().signal,
+  log: { debug() {}, info() {}, warn() {}, error() {} },
+  telemetry: {
+    counter: (name) => ({ add: (value) => void counted.set(name, (counted.get(name) ?? 0) + value) }),
+    gauge: () => ({ set() {} }),
+  },
+  collect: async () => ({ kind: 'metrics', time: 0n, families: [] }),
+});
+
+async function open(options: object): Promise<Sink> {
+  const result = await file.options['~standard'].validate({ path: 'events.ndjson', ...options });
+  if (result.issues) throw new Error(result.issues.map(({ message }) => message).join());
+  sink = await file.open(result.value, context());
+  return sink;
+}
+
+const line = (seq: number): string => `{"timestamp":"2026-01-02T03:04:05.000000000Z","seq":${seq}}\n`;
+
+function batch(from: number, count: number): EventBatch {
+  const lines = Array.from({ length: count }, (_, i) => Buffer.from(line(from + i)));
+  let end = 0;
+  const lineEnds = Uint32Array.from(lines, (one) => {
+    end += one.length;
+    return end;
+  });
+  return new EventBatch(
+    { probe: 'p', map: 'm', labels: {}, count, ndjson: Buffer.concat(lines), lineEnds },
+    { forms: ['ndjson'], sink: 'f', numbers: 'bigint' },
+  );
+}
+
+const write = (one: EventBatch) => sink!.write!(one, { signal: new AbortController().signal });
+const path = (name = 'events.ndjson'): string => join(folder, name);
+const textOf = (name: string): string =>
+  name.endsWith('.gz') ? gunzipSync(readFileSync(path(name))).toString() : readFileSync(path(name), 'utf8');
+const files = (): string[] => readdirSync(folder).sort();
+/** Every line of every file, oldest first. */
+const sequence = (): number[] =>
+  [...files().filter((name) => name !== 'events.ndjson'), 'events.ndjson'].flatMap((name) =>
+    textOf(name)
+      .split('\n')
+      .filter(Boolean)
+      .map((text) => JSON.parse(text).seq),
+  );
+const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
+
+describe('the file sink', () => {
+  it('appends lines to a file that only its owner may read', async () => {
+    await open({});
+    expect(await write(batch(0, 3))).toEqual({ status: 'ok' });
+    await sink!.close();
+    await open({});
+    await write(batch(3, 2));
+    expect(sequence()).toEqual(range(5));
+    expect(statSync(path()).mode & 0o777).toBe(0o600);
+  });
+
+  it('rotates by size, losing, tearing and repeating nothing, and keeps as many as it should', async () => {
+    await open({ rotate: { size: '4KiB', keep: 'all' } });
+    for (let i = 0; i < 50; i++) await write(batch(i * 10, 10));
+    expect(sequence()).toEqual(range(500));
+    expect(files().length).toBeGreaterThan(5);
+    for (const name of files()) expect(statSync(path(name)).size).toBeLessThanOrEqual(4096);
+    await sink!.close();
+    await open({ rotate: { size: '4KiB', keep: 2 } });
+    for (let i = 0; i < 30; i++) await write(batch(500 + i * 10, 10));
+    await sink!.close();
+    expect(files().length).toBe(3);
+    expect(sequence()).toEqual(range(800).slice(-sequence().length));
+    expect(counted.get('file_removed_total')).toBeGreaterThan(0);
+  });
+
+  it('compresses what it rotated', async () => {
+    await open({ rotate: { size: '4KiB', keep: 'all', compress: 'gzip' } });
+    for (let i = 0; i < 40; i++) await write(batch(i * 10, 10));
+    const end = Date.now() + 5000;
+    while (files().some((name) => !name.endsWith('.gz') && name !== 'events.ndjson') && Date.now() < end)
+      await new Promise((done) => setTimeout(done, 20));
+    expect(files().filter((name) => name.endsWith('.gz')).length).toBeGreaterThan(3);
+    expect(sequence()).toEqual(range(400));
+  });
+
+  it('cuts the line that a killed process left half-written, and only that', async () => {
+    writeFileSync(path(), line(0) + line(1).slice(0, 30));
+    await open({});
+    await write(batch(1, 1));
+    expect(sequence()).toEqual([0, 1]);
+    await sink!.close();
+    appendFileSync(path(), 'a note of somebody else');
+    await open({});
+    await write(batch(2, 1));
+    expect(textOf('events.ndjson')).toBe(`${line(0)}${line(1)}a note of somebody else\n${line(2)}`);
+  });
+
+  it('opens anew at SIGHUP, and when its file was removed', async () => {
+    await open({ rotate: false });
+    await write(batch(0, 1));
+    renameSync(path(), path('events.ndjson.1'));
+    process.emit('SIGHUP');
+    await write(batch(1, 1));
+    expect(textOf('events.ndjson.1')).toBe(line(0));
+    expect(textOf('events.ndjson')).toBe(line(1));
+    rmSync(path());
+    await write(batch(2, 1));
+    expect(textOf('events.ndjson')).toBe(line(2));
+  });
+
+  it('survives a full disk: no line torn, none twice, and it goes on when there is room', async () => {
+    const disk = join(folder, 'disk');
+    execFileSync('mkdir', [disk]);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', disk]);
+    try {
+      await open({ path: join(disk, 'events.ndjson'), rotate: false });
+      writeFileSync(join(disk, 'other'), Buffer.alloc(32 * 1024));
+      let next = 0;
+      let result = await write(batch(0, 50));
+      while (result.status === 'ok') {
+        next += 50;
+        result = await write(batch(next, 50));
+      }
+      expect(result).toMatchObject({ status: 'retry', error: expect.stringContaining('no space left') });
+      rmSync(join(disk, 'other'));
+      expect(await write(batch(next, 50))).toEqual({ status: 'ok' });
+      await sink!.close();
+      const text = readFileSync(join(disk, 'events.ndjson'), 'utf8');
+      expect(
+        text
+          .split('\n')
+          .filter(Boolean)
+          .map((one) => JSON.parse(one).seq),
+      ).toEqual(range(next + 50));
+    } finally {
+      await sink?.close();
+      execFileSync('umount', [disk]);
+    }
+  });
+
+  it('follows no symbolic link, and says why', async () => {
+    symlinkSync('/etc/passwd', path());
+    await expect(open({})).rejects.toThrow(/a symbolic link; not followed/);
+  });
+
+  it.each([
+    [{ path: 'no/such/events.ndjson' }, /no such folder; make it with/],
+    [{ path: '' }, /expected the path of a file/],
+    [{ rotate: { size: '1KiB' } }, /expected a size from 4KiB/],
+    [{ rotate: { every: '5' } }, /expected a duration/],
+    [{ mode: '0666' }, /expected "0600", "0640" or "0644"/],
+    [{ fsync: 'sometimes' }, /never, interval or always/],
+  ])('refuses %j', async (options, message) => {
+    await expect(open(options)).rejects.toThrow(message);
+  });
+
+  it('lets no second sink write the same file', async () => {
+    await open({});
+    const first = sink!;
+    await expect(open({})).rejects.toThrow(/another sink writes this file/);
+    sink = first;
+  });
+});
