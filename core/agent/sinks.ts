@@ -21,6 +21,7 @@ const BUILT_IN: Readonly<Record<string, () => Promise<{ default: unknown }>>> = 
   stdout: () => import('../../plugins/stdout/index.js'),
   prometheus: () => import('../../plugins/prometheus/index.js'),
   file: () => import('../../plugins/file/index.js'),
+  loki: () => import('../../plugins/loki/index.js'),
 };
 
 export interface PreparedSink {

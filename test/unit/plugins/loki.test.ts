@@ -1,0 +1,246 @@
+import { once } from 'node:events';
+import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { gunzipSync } from 'node:zlib';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import loki from '../../../plugins/loki/index.js';
+import { snappyCompress } from '../../../plugins/loki/snappy.js';
+import { EventBatch, type Sink, type SinkContext, testSink } from '../../../plugins/sdk/index.js';
+
+interface Push {
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
+let server: Server;
+let url: string;
+let pushes: Push[];
+let answer: { status: number; headers?: Record<string, string>; text?: string } | 'reset' | 'hang';
+let sink: Sink | undefined;
+
+beforeEach(async () => {
+  pushes = [];
+  answer = { status: 204 };
+  server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      pushes.push({ headers: request.headers, body: Buffer.concat(chunks) });
+      if (answer === 'reset') request.socket.destroy();
+      else if (answer !== 'hang') response.writeHead(answer.status, answer.headers).end(answer.text);
+    });
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+afterEach(async () => {
+  await sink?.close();
+  server.closeAllConnections();
+  server.close();
+});
+
+const context = {
+  name: 'l',
+  directory: '/',
+  log: { debug() {}, info() {}, warn() {}, error() {} },
+} as unknown as SinkContext;
+
+async function open(options: object = {}): Promise<void> {
+  const result = await loki.options['~standard'].validate({ url, ...options });
+  if (result.issues) throw new Error(result.issues.map(({ message }) => message).join());
+  sink = await loki.open(result.value, context);
+}
+
+const LINES = ['a', 'é"\n', 'a'].map((comm, i) =>
+  JSON.stringify({
+    timestamp: `2026-01-02T03:04:0${5 - i}.00000000${i}Z`,
+    probe: 'p',
+    map: 'm',
+    data: { comm },
+  }),
+);
+
+function batch(lines: readonly string[] = LINES): EventBatch {
+  let end = 0;
+  const lineEnds = Uint32Array.from(lines, (line) => {
+    end += Buffer.byteLength(line) + 1;
+    return end;
+  });
+  const ndjson = Buffer.from(lines.map((line) => `${line}\n`).join(''));
+  return new EventBatch(
+    { probe: 'p', map: 'm', labels: { node: 'n1' }, count: lines.length, ndjson, lineEnds },
+    { forms: ['ndjson'], sink: 'l', numbers: 'bigint' },
+  );
+}
+
+const write = (signal = new AbortController().signal) => sink!.write!(batch(), { signal });
+
+/** The snappy block format, by its description. */
+function uncompress(input: Uint8Array): Buffer {
+  let at = 0;
+  const varint = (): number => {
+    let value = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = input[at++]!;
+      value += (byte & 0x7f) * 2 ** shift;
+      if (byte < 0x80) return value;
+    }
+  };
+  const out = Buffer.alloc(varint());
+  let end = 0;
+  while (at < input.length) {
+    const tag = input[at++]!;
+    if ((tag & 3) === 0) {
+      let length = (tag >> 2) + 1;
+      if (length > 60) {
+        const bytes = length - 60;
+        length = Buffer.from(input).readUIntLE(at, bytes) + 1;
+        at += bytes;
+      }
+      out.set(input.subarray(at, at + length), end);
+      at += length;
+      end += length;
+      continue;
+    }
+    const kind = tag & 3;
+    const length = kind === 1 ? ((tag >> 2) & 7) + 4 : (tag >> 2) + 1;
+    const size = kind === 1 ? 1 : kind === 2 ? 2 : 4;
+    const offset = (kind === 1 ? (tag >> 5) << 8 : 0) + Buffer.from(input).readUIntLE(at, size);
+    at += size;
+    if (offset === 0 || offset > end) throw new Error('a copy from nowhere');
+    for (let i = 0; i < length; i++, end++) out[end] = out[end - offset]!;
+  }
+  if (end !== out.length) throw new Error('the length is wrong');
+  return out;
+}
+
+type Message = Map<number, (bigint | Buffer)[]>;
+
+/** Protocol buffers, by their description. */
+function decode(bytes: Buffer): Message {
+  const message: Message = new Map();
+  let at = 0;
+  const varint = (): bigint => {
+    let value = 0n;
+    for (let shift = 0n; ; shift += 7n) {
+      const byte = bytes[at++]!;
+      value |= BigInt(byte & 0x7f) << shift;
+      if (byte < 0x80) return value;
+    }
+  };
+  while (at < bytes.length) {
+    const tag = Number(varint());
+    let value: bigint | Buffer = varint();
+    if ((tag & 7) === 2) {
+      const length = Number(value);
+      value = bytes.subarray(at, at + length);
+      at += length;
+    } else if ((tag & 7) !== 0) throw new Error(`wire type ${tag & 7}`);
+    message.set(tag >> 3, [...(message.get(tag >> 3) ?? []), value]);
+  }
+  return message;
+}
+
+describe('the loki sink', () => {
+  it('pushes protobuf in snappy: streams by labels, lines in order of their time', async () => {
+    await open({ tenant: 't1', username: 'me', password: 'pw' });
+    expect(await write()).toEqual({ status: 'ok' });
+    const [push] = pushes;
+    expect(push!.headers).toMatchObject({
+      'content-type': 'application/x-protobuf',
+      'content-encoding': 'snappy',
+      'x-scope-orgid': 't1',
+      authorization: `Basic ${Buffer.from('me:pw').toString('base64')}`,
+    });
+    const streams = decode(uncompress(push!.body))
+      .get(1)!
+      .map((one) => decode(one as Buffer));
+    expect(streams.length).toBe(1);
+    expect(String(streams[0]!.get(1)![0])).toBe('{map="m", node="n1", probe="p"}');
+    const entries = streams[0]!.get(2)!.map((one) => decode(one as Buffer));
+    expect(entries.map((entry) => String(entry.get(2)![0]))).toEqual([...LINES].reverse());
+    const times = entries.map((entry) => {
+      const time = decode(entry.get(1)![0] as Buffer);
+      return (time.get(1)![0] as bigint) * 1_000_000_000n + ((time.get(2)?.[0] as bigint | undefined) ?? 0n);
+    });
+    const base = BigInt(Date.parse('2026-01-02T03:04:03Z')) * 1_000_000n;
+    expect(times).toEqual([base + 2n, base + 1_000_000_001n, base + 2_000_000_000n]);
+  });
+
+  it('pushes JSON in gzip, when it is to', async () => {
+    await open({ format: 'json', extra_labels: { env: 'x' }, labels: ['probe'], token: 'secret' });
+    await write();
+    expect(pushes[0]!.headers).toMatchObject({ 'content-encoding': 'gzip', authorization: 'Bearer secret' });
+    const { streams } = JSON.parse(gunzipSync(pushes[0]!.body).toString());
+    expect(streams).toEqual([
+      {
+        stream: { env: 'x', probe: 'p' },
+        values: [...LINES].reverse().map((line) => [expect.stringMatching(/^\d{19}$/), line]),
+      },
+    ]);
+  });
+
+  it.each<[typeof answer, object]>([
+    [{ status: 204 }, { status: 'ok' }],
+    [
+      { status: 429, headers: { 'retry-after': '7' } },
+      { status: 'retry', after: 7000 },
+    ],
+    [{ status: 503 }, { status: 'retry' }],
+    [
+      { status: 400, text: 'entry too far behind' },
+      { status: 'drop', error: expect.stringContaining('too far') },
+    ],
+    [{ status: 260 }, { status: 'drop' }],
+    [{ status: 401 }, { status: 'drop' }],
+    [{ status: 307, headers: { location: 'http://127.0.0.1:1/' } }, { status: 'drop' }],
+    ['reset', { status: 'retry' }],
+  ])('to %j says what becomes of the batch', async (given, expected) => {
+    answer = given;
+    await open({ token: 'secret' });
+    const result = await write();
+    expect(result).toMatchObject(expected);
+    expect(JSON.stringify(result)).not.toContain('secret');
+    expect(pushes.length).toBe(1);
+  });
+
+  it('gives up when the attempt is over', async () => {
+    answer = 'hang';
+    await open();
+    const ending = new AbortController();
+    const pending = write(ending.signal);
+    setTimeout(() => ending.abort(), 100);
+    expect(await pending).toMatchObject({ status: 'retry' });
+  });
+
+  it('compresses so that everybody can read it', () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.uint8Array({ maxLength: 5000 }),
+          fc.string().map((text) => Buffer.from(text.repeat(300))),
+        ),
+        (bytes) => {
+          expect(uncompress(snappyCompress(bytes)).equals(bytes)).toBe(true);
+        },
+      ),
+      { numRuns: 300 },
+    );
+    const big = Buffer.alloc(300_000, 'a line that comes again and again\n');
+    expect(uncompress(snappyCompress(big)).equals(big)).toBe(true);
+    expect(snappyCompress(big).length).toBeLessThan(big.length / 10);
+  });
+
+  it('keeps the contract', () => testSink(loki, { options: { url } }));
+
+  it.each([
+    [{ url: 'ftp://x' }, /expected a URL/],
+    [{ labels: ['nope'] }, /expected probe, map/],
+    [{ username: 'me' }, /needs password/],
+    [{ username: 'me', password: 'x', token: 'y' }, /exclude each other/],
+    [{ format: 'xml' }, /protobuf or json/],
+  ])('refuses %j', async (options, message) => {
+    await expect(open(options)).rejects.toThrow(message);
+  });
+});
