@@ -27,8 +27,7 @@ export function versionCommand(host: Host): Command {
 /** `null` where the addon is not built or cannot be loaded: the other versions are still worth printing. */
 async function libbpfVersion(): Promise<string | null> {
   try {
-    const kernel = (await import('../kernel/index.js')) as { libbpfVersion?: () => string };
-    return kernel.libbpfVersion?.() ?? null;
+    return (await import('../kernel/index.js')).libbpfVersion();
   } catch {
     return null;
   }

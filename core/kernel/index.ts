@@ -1,5 +1,6 @@
 export { clockOffsets } from './clock.js';
 export { KernelError, type KernelErrorCode, type KernelErrorDetail } from './error.js';
+export { libbpfVersion } from './libbpf.js';
 export { MapReader, type MapSnapshot } from './map-reader.js';
 export {
   type Attachment,

@@ -84,7 +84,7 @@ class FileSink implements Sink {
     const { fsync, fsync_interval: interval, rotate } = this.options;
     if (fsync === 'interval')
       this.syncTimer = setInterval(() => void this.inTurn('fsync', () => this.sync()), interval).unref();
-    if (rotate && rotate.every) this.armPeriod(rotate.every);
+    if (rotate !== false && rotate.every) this.armPeriod(rotate.every);
     this.tidy();
   }
 
@@ -143,7 +143,7 @@ class FileSink implements Sink {
 
   private now(): number {
     const { rotate } = this.options;
-    return rotate && rotate.every ? Math.floor(Date.now() / rotate.every) : 0;
+    return rotate !== false && rotate.every ? Math.floor(Date.now() / rotate.every) : 0;
   }
 
   private async rotate(): Promise<boolean> {
@@ -210,7 +210,8 @@ class FileSink implements Sink {
     this.file = await EventFile.open(this.folder, this.name, this.options.mode);
     const { size, written } = await this.file.state();
     const { rotate } = this.options;
-    this.period = size === 0 ? undefined : rotate && rotate.every ? Math.floor(written / rotate.every) : 0;
+    this.period =
+      size === 0 ? undefined : rotate !== false && rotate.every ? Math.floor(written / rotate.every) : 0;
   }
 
   private async closeFile(): Promise<void> {

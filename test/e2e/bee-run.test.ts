@@ -211,3 +211,14 @@ describe('bee run', () => {
       expect(stdout).toContain(flag[0]);
   });
 });
+
+describe('bee version', () => {
+  it('names what a bug report should, libbpf included', async () => {
+    const { stdout } = await run(process.execPath, [BEE, 'version', '--output', 'json']);
+    expect(JSON.parse(stdout)).toMatchObject({
+      'bee-agent': expect.stringMatching(/^\d+\.\d+\.\d+/),
+      libbpf: expect.stringMatching(/^\d+\.\d+/),
+      node: process.versions.node,
+    });
+  });
+});
