@@ -19,6 +19,18 @@ export type OciErrorCode =
   | 'UNSAFE_PATH'
   /** Another process holds the store's lock for longer than we wait. */
   | 'LOCKED'
+  /** A registry wants other credentials, or refuses what these allow. */
+  | 'UNAUTHORIZED'
+  /** A registry cannot be reached, does not answer in time, or is overloaded (429, 5xx) after several attempts. */
+  | 'UNREACHABLE'
+  /** A registry refuses a request for another reason. */
+  | 'REFUSED'
+  /** A registry's answer is not what the distribution specification says, or is not safe to follow. */
+  | 'INVALID_RESPONSE'
+  /** A file with credentials is damaged, or a credential helper fails. */
+  | 'INVALID_CREDENTIALS'
+  /** The caller's signal was aborted. */
+  | 'ABORTED'
   /** The file system refused: no permission, read-only, full. `cause` has the system's error. */
   | 'IO';
 
