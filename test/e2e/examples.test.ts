@@ -141,7 +141,9 @@ describe('the examples, against what the machine did', () => {
     const images = readFileSync(file, 'utf8').match(/localhost\/examples\/\w+/g)!;
     expect(images.length).toBeGreaterThan(3);
     expect(EXAMPLES).toEqual(expect.arrayContaining(images.map((image) => basename(image))));
-    await run(process.execPath, [here('../../dist/core/agent/main.js'), '--check', '--config', file]);
+    await run(process.execPath, [here('../../dist/core/agent/main.js'), '--check', '--config', file], {
+      env: { ...process.env, BEE_STORAGE: storage },
+    });
   });
 
   it('execsnoop and exitsnoop: a program that ran', async () => {
