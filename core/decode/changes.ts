@@ -31,6 +31,7 @@ export class ChangeFilter {
         const line = renderLine(renderer, pick(entries, [i]), clock, time);
         if (line === undefined) continue;
         if (!rendered.has(line)) changed.push(i);
+        rendered.add(line);
         next.set(raws[n]!, line);
       }
     }

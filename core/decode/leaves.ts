@@ -2,11 +2,16 @@ import type { Layout, LayoutNode, ScalarNode, StructNode } from '../bpf/index.js
 import { DecodeError } from './error.js';
 import type { DecodePlan } from './plan.js';
 
-/** One scalar of a record: the names and array indices that lead to it, and where it lies. */
-export interface Leaf {
+/** A part of a record: the names and array indices that lead to it, and where it lies. */
+export interface Place {
   readonly path: readonly string[];
   /** Bytes from the start of the record. */
   readonly offset: number;
+  readonly node: LayoutNode;
+}
+
+/** One scalar of a record. */
+export interface Leaf extends Place {
   readonly node: ScalarNode;
 }
 
@@ -26,6 +31,12 @@ const MAX_LEAVES = 4096;
 
 export function isStruct(node: LayoutNode): node is StructNode {
   return node.kind === 'struct' || node.kind === 'union';
+}
+
+/** Whether there is a value in it, be it none of an empty array. */
+export function hasScalars(node: LayoutNode): boolean {
+  if (isStruct(node)) return node.members.some((member) => hasScalars(member.node));
+  return node.kind !== 'array' || hasScalars(node.element);
 }
 
 /** Every scalar, array elements one by one, in order of definition. */
@@ -77,20 +88,32 @@ export function columnLeaves(layout: Layout): ColumnLeaf[] {
  * then in its value.
  */
 export function findLeaf(layout: Layout, name: string, source: DecodePlan['source']): Leaf | undefined {
+  const place = findPlace(layout, name, source);
+  return place && isLeaf(place) ? place : undefined;
+}
+
+/** What `name` means, be it a scalar, a struct or an array. */
+export function findPlace(layout: Layout, name: string, source: DecodePlan['source']): Place | undefined {
   const path = name.replace(/\[(\d+)\]/g, '.$1').split('.');
-  const found = follow(layout.root, path);
-  if (found || source === 'ring') return found;
-  return follow(layout.root, ['key', ...path]) ?? follow(layout.root, ['value', ...path]);
+  const places = [follow(layout.root, path)];
+  if (source === 'entry') {
+    places.push(follow(layout.root, ['key', ...path]), follow(layout.root, ['value', ...path]));
+  }
+  return places.find((place) => place && isLeaf(place)) ?? places.find((place) => place);
 }
 
 /** The scalar at exactly this path. */
 export function leafAt(layout: Layout, path: readonly string[]): Leaf {
   const leaf = follow(layout.root, path);
-  if (!leaf) throw new DecodeError('UNKNOWN_FIELD', `there is no field "${path.join('.')}"`);
+  if (!leaf || !isLeaf(leaf)) throw new DecodeError('UNKNOWN_FIELD', `there is no field "${path.join('.')}"`);
   return leaf;
 }
 
-function follow(root: LayoutNode, path: readonly string[]): Leaf | undefined {
+function isLeaf(place: Place): place is Leaf {
+  return !isStruct(place.node) && place.node.kind !== 'array';
+}
+
+function follow(root: LayoutNode, path: readonly string[]): Place | undefined {
   let node = root;
   let offset = 0;
   for (const name of path) {
@@ -106,7 +129,7 @@ function follow(root: LayoutNode, path: readonly string[]): Leaf | undefined {
       node = node.element;
     } else return undefined;
   }
-  return isStruct(node) || node.kind === 'array' ? undefined : { path, offset, node };
+  return { path, offset, node };
 }
 
 /** The record's own time: its first field of type `ktime` or `boottime`. */

@@ -1,7 +1,8 @@
 import type { ClockOffsets } from './plan.js';
 
-/** Last whole second of signed 64-bit Unix ns. */
-const LAST_SECOND = 9_223_372_035;
+/** 2^63 - 1 ns. */
+const LAST_SECOND = 9_223_372_036;
+const LAST_NANOS = 854_775_807;
 
 /**
  * Adds a clock's offset to 64-bit nanoseconds, in whole seconds and nanoseconds, so that nothing is rounded and
@@ -44,16 +45,20 @@ export class TimeBase {
       nanos -= 1e9;
       seconds++;
     }
-    // A signed 64-bit count of ns ends in 2262: what lies beyond is shown as that.
-    const beyond = seconds > LAST_SECOND;
-    this.seconds = beyond ? LAST_SECOND : seconds;
-    this.nanos = beyond ? 999_999_999 : nanos;
+    this.keep(seconds, nanos);
   }
 
   /** Unix ns. */
   set(time: bigint): void {
-    this.seconds = Number(time / 1_000_000_000n);
-    this.nanos = Number(time % 1_000_000_000n);
+    const nanos = ((time % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
+    this.keep(Number((time - nanos) / 1_000_000_000n), Number(nanos));
+  }
+
+  /** What is beyond 64 bits of ns (in 2262) is the last moment that is not, whichever form shows it. */
+  private keep(seconds: number, nanos: number): void {
+    const late = seconds > LAST_SECOND || (seconds === LAST_SECOND && nanos > LAST_NANOS);
+    this.seconds = late ? LAST_SECOND : seconds;
+    this.nanos = late ? LAST_NANOS : nanos;
   }
 
   /** Write seconds and nanos as one signed 64-bit integer at `index` of a BigInt64Array seen as words. */
@@ -68,9 +73,7 @@ export class TimeBase {
   }
 }
 
-/** `2026-01-02T03:04:05.`, the part of a timestamp that holds for a second. A time beyond what a date can be is 1970. */
+/** `2026-01-02T03:04:05.`, the part of a timestamp that holds for a second. */
 export function secondText(seconds: number): string {
-  const date = new Date(seconds * 1000);
-  const valid = !Number.isNaN(date.getTime()) && seconds < 253402300800;
-  return (valid ? date : new Date(0)).toISOString().slice(0, 20);
+  return new Date(seconds * 1000).toISOString().slice(0, 20);
 }

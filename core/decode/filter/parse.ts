@@ -1,4 +1,6 @@
 import { DecodeError } from '../error.js';
+import { type Literal, numberLiteral, textLiteral } from './literal.js';
+import { type Token, tokenize } from './tokens.js';
 
 /** `comm == "sh" && (ret < 0 || !ok)`: comparisons of a field with a literal, and logic. */
 export type Filter =
@@ -20,32 +22,10 @@ export interface FieldName {
 
 export type Operator = '==' | '!=' | '<' | '<=' | '>' | '>=' | 'startsWith' | 'endsWith' | 'contains';
 
-export interface Literal {
-  readonly value: bigint | number | string | boolean;
-  readonly column: number;
-}
-
 const MAX_LENGTH = 4096;
 const MAX_DEPTH = 64;
-const TOKEN =
-  /\s*(?:(&&|\|\||[=!<>]=|[<>!()])|("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(-?(?:0[xX][0-9a-fA-F]+|\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)(?:ns|us|µs|ms|s|m|h)?)(?![\w.])|([A-Za-z_][\w]*(?:\.\w+|\[\d+\])*))/y;
-const UNITS: Readonly<Record<string, bigint>> = {
-  ns: 1n,
-  us: 1_000n,
-  µs: 1_000n,
-  ms: 1_000_000n,
-  s: 1_000_000_000n,
-  m: 60_000_000_000n,
-  h: 3_600_000_000_000n,
-};
 const WORDS = new Set(['startsWith', 'endsWith', 'contains']);
 const COMPARISONS = new Set(['==', '!=', '<', '<=', '>', '>=', ...WORDS]);
-
-interface Token {
-  readonly kind: 'symbol' | 'string' | 'number' | 'name' | 'end';
-  readonly text: string;
-  readonly column: number;
-}
 
 /** Throws {@link DecodeError} `FILTER_SYNTAX` with a column. Fields are not looked up here. */
 export function parseFilter(text: string): Filter {
@@ -113,11 +93,11 @@ export function parseFilter(text: string): Filter {
   };
   const literal = (): Literal => {
     const token = peek();
-    if (token.kind === 'string') return { value: unquote(take()), column: token.column };
-    if (token.kind === 'number') return { value: number(take()), column: token.column };
+    if (token.kind === 'string') return textLiteral(take());
+    if (token.kind === 'number') return numberLiteral(take());
     if (token.kind === 'name' && (token.text === 'true' || token.text === 'false')) {
       take();
-      return { value: token.text === 'true', column: token.column };
+      return { value: token.text === 'true', text: token.text, column: token.column };
     }
     if (token.kind === 'name') {
       throw new DecodeError(
@@ -132,42 +112,4 @@ export function parseFilter(text: string): Filter {
   const filter = or();
   if (peek().kind !== 'end') unexpected('"&&", "||" or the end');
   return filter;
-}
-
-function tokenize(text: string): Token[] {
-  const tokens: Token[] = [];
-  let position = 0;
-  while (text.slice(position).trim() !== '') {
-    TOKEN.lastIndex = position;
-    const match = TOKEN.exec(text);
-    const blank = position + /^\s*/.exec(text.slice(position))![0].length;
-    if (!match)
-      throw new DecodeError(
-        'FILTER_SYNTAX',
-        `cannot read ${JSON.stringify(text.slice(blank, blank + 12))}`,
-        blank + 1,
-      );
-    const [, symbol, string, digits, name] = match;
-    const kind = symbol ? 'symbol' : string ? 'string' : digits ? 'number' : 'name';
-    tokens.push({ kind, text: (symbol ?? string ?? digits ?? name)!, column: blank + 1 });
-    position = TOKEN.lastIndex;
-  }
-  tokens.push({ kind: 'end', text: '', column: text.length + 1 });
-  return tokens;
-}
-
-function unquote(token: Token): string {
-  return token.text.slice(1, -1).replace(/\\(x[0-9a-fA-F]{2}|.)/gs, (_, escaped: string) => {
-    if (escaped.length === 3) return String.fromCharCode(Number.parseInt(escaped.slice(1), 16));
-    return ({ n: '\n', t: '\t', r: '\r' } as Record<string, string>)[escaped] ?? escaped;
-  });
-}
-
-function number(token: Token): bigint | number {
-  const [, digits, unit] = /^(-?(?:0[xX][0-9a-fA-F]+|[\d.eE+-]+?))(ns|us|µs|ms|s|m|h)?$/.exec(token.text)!;
-  const factor = unit ? UNITS[unit]! : 1n;
-  if (/^-?\d+$/.test(digits!)) return BigInt(digits!) * factor;
-  if (/^-?0x/i.test(digits!)) return digits!.startsWith('-') ? -BigInt(digits!.slice(1)) : BigInt(digits!);
-  const value = Number(digits) * Number(factor);
-  return unit ? BigInt(Math.round(value)) : value;
 }

@@ -1,31 +1,42 @@
-import type { LayoutNode, ScalarNode } from '../../bpf/index.js';
-import { isStruct } from '../leaves.js';
+import type { EnumNode, LayoutNode, ScalarNode } from '../../bpf/index.js';
+import { DecodeError } from '../error.js';
+import { hasScalars, isStruct } from '../leaves.js';
 import type { DecodePlan } from '../plan.js';
-import { isNarrow, isSigned, readNarrow, readWide } from '../read.js';
+import { isHuge, isNarrow, isSigned, readBool, readNarrow, readWide } from '../read.js';
+
+/** An enum's names as JSON, by value: bigints are those of 64-bit enums below 0 or from 2^53. */
+export type EnumTable = ReadonlyMap<number | bigint, Uint8Array>;
 
 /**
- * Source that writes one record to `b` at `p` (`w`: a DataView of the same bytes), and the bytes that a line needs at
- * most. Names come in as numbers, or as indices into `k`, an array of byte strings: no text from outside becomes code.
+ * Source of the statements that write a record's data, and the bytes that it needs at most. Names come in as
+ * indices into `k` and `e`, so that no text from outside becomes code.
  */
 export interface NdjsonSource {
   readonly body: string;
   readonly keys: readonly Uint8Array[];
-  readonly enums: readonly (ScalarNode & { kind: 'enum' })[];
-  readonly maxLine: number;
+  readonly enums: readonly EnumTable[];
+  readonly maxBytes: number;
 }
 
 /** Longest literal that is written by stores of its own, four bytes each, instead of a call. */
 const INLINE = 64;
+/** Bytes so written in one function: V8 leaves huge ones slow. */
+const INLINE_TOTAL = 16 * 1024;
+/** A line that could be longer is refused when the plan is made, not when the memory is gone. */
+const MAX_LINE = 1 << 28;
 
-export function ndjsonSource(plan: DecodePlan): NdjsonSource {
+export function ndjsonSource({ record, map }: DecodePlan): NdjsonSource {
   const keys: Uint8Array[] = [];
-  const enums: (ScalarNode & { kind: 'enum' })[] = [];
+  const enums = new EnumTables();
+  let inlined = 0;
   let variables = 0;
-  let maxLine = 0;
+  let maxBytes = 0;
 
   const literal = (text: string): string => {
     const bytes = Buffer.from(text);
-    if (bytes.length > INLINE) return `b.set(k[${keys.push(bytes) - 1}],p);p+=${bytes.length};`;
+    if (bytes.length > INLINE || inlined + bytes.length > INLINE_TOTAL)
+      return `b.set(k[${keys.push(bytes) - 1}],p);p+=${bytes.length};`;
+    inlined += bytes.length;
     const words = bytes.length >> 2;
     const stores: string[] = [];
     for (let i = 0; i < words; i++) stores.push(`w.setUint32(p+${4 * i},${bytes.readUInt32LE(4 * i)},true);`);
@@ -42,12 +53,14 @@ export function ndjsonSource(plan: DecodePlan): NdjsonSource {
     prefix: string,
   ): string => {
     const lead = (text: string): string => {
-      maxLine += Buffer.byteLength(text) * times;
+      maxBytes += Buffer.byteLength(text) * times;
       return literal(text);
     };
     if (isStruct(node)) {
-      if (node.members.length === 0) return lead(`${prefix}{}`);
-      const parts = node.members.map((member, i) =>
+      // A member without a value (a struct of nothing but padding) has no column either.
+      const members = node.members.filter((member) => hasScalars(member.node));
+      if (members.length === 0) return lead(`${prefix}{}`);
+      const parts = members.map((member, i) =>
         emit(
           member.node,
           o,
@@ -65,7 +78,7 @@ export function ndjsonSource(plan: DecodePlan): NdjsonSource {
       const inner = `at${variables++}`;
       const unaligned = loose || node.stride % 8 !== 0 || offset % 8 !== 0;
       const start = lead(`${prefix}[`);
-      maxLine += node.length * times;
+      maxBytes += node.length * times;
       const element = emit(node.element, inner, 0, unaligned, times * node.length, '');
       return (
         `${start}for(let ${i}=0,${inner}=${o}+${offset};${i}<${node.length};${i}++,${inner}+=${node.stride}){` +
@@ -76,7 +89,7 @@ export function ndjsonSource(plan: DecodePlan): NdjsonSource {
   };
   const scalar = (node: ScalarNode, o: string, offset: number, loose: boolean, times: number): string => {
     const bound = (bytes: number): void => {
-      maxLine += bytes * times;
+      maxBytes += bytes * times;
     };
     const here = `${o}+${offset}`;
     switch (node.kind) {
@@ -86,40 +99,89 @@ export function ndjsonSource(plan: DecodePlan): NdjsonSource {
       case 'address':
         bound(50);
         if (node.family === 'ipv4') return `b[p++]=34;p=writeIpv4(b,p,u8,${here});b[p++]=34;`;
-        return `b[p++]=34;p=writeAscii(b,p,address(${JSON.stringify(node.family)},u8,${here}));b[p++]=34;`;
+        return `b[p++]=34;p=writeAscii(b,p,address("${node.family}",u8,${here}));b[p++]=34;`;
       case 'pointer':
         bound(20);
         return `${readWide(node, o, offset, loose)}b[p++]=34;p=writeAscii(b,p,hex64(lo,hi));b[p++]=34;`;
       case 'bool':
         bound(5);
-        return `if(${readNarrow(node, o, offset, loose)}!==0){${literal('true')}}else{${literal('false')}}`;
+        return `if(${readBool(node, o, offset)}){${literal('true')}}else{${literal('false')}}`;
       case 'float':
         bound(26);
         return `p=writeFloat(b,p,${readNarrow(node, o, offset, loose)});`;
       case 'enum': {
-        const index = enums.push(node) - 1;
-        bound(
-          Math.max(21, ...Object.values(node.names).map((name) => Buffer.byteLength(JSON.stringify(name)))),
-        );
-        if (isNarrow(node)) {
-          const write = isSigned(node) ? 'writeSigned' : 'writeUnsigned';
-          return `v=${readNarrow(node, o, offset, loose)};t=e[${index}].get(v);if(t!==undefined){b.set(t,p);p+=t.length;}else p=${write}(b,p,v);`;
-        }
-        const write = isSigned(node) ? 'writeSigned64' : 'writeUnsigned64';
-        return `${readWide(node, o, offset, loose)}t=e[${index}].get(${isSigned(node) ? '(hi|0)' : 'hi'}*4294967296+lo);if(t!==undefined){b.set(t,p);p+=t.length;}else p=${write}(b,p,lo,hi);`;
+        const table = enums.of(node);
+        bound(Math.max(21, enums.longest(node)));
+        return `${key(node, o, offset, loose)}t=e[${table}].get(v);if(t!==undefined){b.set(t,p);p+=t.length;}else{${number(node, 'v')}}`;
       }
       case 'int':
-        if (node.size === 16 && !node.bits) {
+        if (isHuge(node)) {
           bound(40);
-          return `p=writeAscii(b,p,decimal128(u8,${here},${node.signed}));`;
+          return `p=writeAscii(b,p,bigInteger(u8,${here},${node.size},${node.signed}).toString());`;
         }
         bound(21);
-        if (isNarrow(node))
-          return `p=${node.signed ? 'writeSigned' : 'writeUnsigned'}(b,p,${readNarrow(node, o, offset, loose)});`;
-        return `${readWide(node, o, offset, loose)}p=${node.signed ? 'writeSigned64' : 'writeUnsigned64'}(b,p,lo,hi);`;
+        if (isNarrow(node)) return number(node, readNarrow(node, o, offset, loose));
+        return `${readWide(node, o, offset, loose)}${number(node, '')}`;
     }
   };
 
-  const data = emit(plan.record.root, 'o', 0, false, 1, '');
-  return { body: data, keys, enums, maxLine: maxLine + 16 };
+  const body = emit(record.root, 'o', 0, false, 1, '');
+  if (maxBytes > MAX_LINE) {
+    throw new DecodeError(
+      'LAYOUT',
+      `an event of ${map} (${record.typeName || 'its type'}) may need ${maxBytes} bytes of JSON, more than ${MAX_LINE}`,
+    );
+  }
+  return { body, keys, enums: enums.tables, maxBytes };
+}
+
+/** Writes the narrow integer `value`, or the wide one in `lo` and `hi`. */
+function number(node: ScalarNode, value: string): string {
+  const write = isSigned(node) ? 'writeSigned' : 'writeUnsigned';
+  return isNarrow(node) ? `p=${write}(b,p,${value});` : `p=${write}64(b,p,lo,hi);`;
+}
+
+/** Sets `v` to what an enum's table knows its value by. */
+function key(node: EnumNode, o: string, offset: number, loose: boolean): string {
+  if (isNarrow(node)) return `v=${readNarrow(node, o, offset, loose)};`;
+  // A number where the table has one: a bigint a record is dear.
+  return `${readWide(node, o, offset, loose)}v=hi<0x200000?hi*4294967296+lo:wide(lo,hi,${node.signed});`;
+}
+
+/** One table an enum, however many fields are of it. */
+class EnumTables {
+  readonly tables: EnumTable[] = [];
+  private readonly known = new Map<EnumNode['names'], { narrow?: number; wide?: number; longest: number }>();
+
+  of(node: EnumNode): number {
+    const entry = this.entry(node);
+    const width = isNarrow(node) ? 'narrow' : 'wide';
+    const isNumber = (value: bigint): boolean => width === 'narrow' || (value >= 0n && value < 1n << 53n);
+    entry[width] ??=
+      this.tables.push(
+        new Map(
+          Object.entries(node.names).map(([value, name]) => [
+            isNumber(BigInt(value)) ? Number(value) : BigInt(value),
+            Buffer.from(JSON.stringify(name)),
+          ]),
+        ),
+      ) - 1;
+    return entry[width];
+  }
+
+  longest(node: EnumNode): number {
+    return this.entry(node).longest;
+  }
+
+  private entry({ names }: EnumNode): { narrow?: number; wide?: number; longest: number } {
+    let entry = this.known.get(names);
+    if (!entry) {
+      let longest = 0;
+      for (const name of Object.values(names))
+        longest = Math.max(longest, Buffer.byteLength(JSON.stringify(name)));
+      entry = { longest };
+      this.known.set(names, entry);
+    }
+    return entry;
+  }
 }

@@ -14,9 +14,13 @@ const memberName = fc.oneof(
   },
 );
 
-const intSize = fc.constantFrom(1, 2, 4, 8, 16);
+/** Every size that BTF allows. */
+const intSize = fc.integer({ min: 1, max: 16 });
 const enumNames = fc.dictionary(
-  fc.constantFrom('0', '1', '2', '7', '-1', '255', '4294967295'),
+  fc.constantFrom(
+    ...['0', '1', '2', '7', '-1', '255', '4294967295', '4294967296', '-4294967296'],
+    ...['9007199254740992', '18446744073709551615', '-9223372036854775808', '7016996765293437281'],
+  ),
   fc.oneof(fc.constantFrom('ON', 'OFF', 'A"B', 'é', '__proto__'), fc.string({ maxLength: 6 })),
   { noNullPrototype: true },
 );
@@ -35,6 +39,8 @@ const scalar: fc.Arbitrary<ScalarNode> = fc.oneof(
     { kind: 'float', size: 4 },
     { kind: 'float', size: 8 },
     { kind: 'bool', size: 1 },
+    { kind: 'bool', size: 4 },
+    { kind: 'bool', size: 8 },
     { kind: 'bool', size: 1, bits: { shift: 3, width: 1 } },
     { kind: 'pointer', size: 8 },
     { kind: 'address', family: 'ipv4', size: 4 },
@@ -85,7 +91,7 @@ function struct(depth: number): fc.Arbitrary<LayoutNode & { kind: 'struct' | 'un
   });
   return fc
     .record({
-      members: fc.uniqueArray(member, { minLength: 1, maxLength: 6, selector: ({ name }) => name }),
+      members: fc.uniqueArray(member, { minLength: 0, maxLength: 6, selector: ({ name }) => name }),
       union: fc.boolean(),
       tail: fc.constantFrom(0, 0, 1, 5),
     })

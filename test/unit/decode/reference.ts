@@ -6,10 +6,12 @@ import type { LayoutNode, ScalarNode } from '../../../core/bpf/index.js';
  */
 export function referenceJson(node: LayoutNode, bytes: Uint8Array, offset: number): string {
   if ('members' in node) {
-    const fields = node.members.map(
-      (member) =>
-        `${JSON.stringify(member.name)}:${referenceJson(member.node, bytes, offset + member.offset)}`,
-    );
+    const fields = node.members
+      .filter(says)
+      .map(
+        (member) =>
+          `${JSON.stringify(member.name)}:${referenceJson(member.node, bytes, offset + member.offset)}`,
+      );
     return `{${fields.join(',')}}`;
   }
   if (node.kind === 'array') {
@@ -19,6 +21,12 @@ export function referenceJson(node: LayoutNode, bytes: Uint8Array, offset: numbe
     return `[${elements.join(',')}]`;
   }
   return scalarJson(node, bytes, offset);
+}
+
+/** Whether a member has any value: a struct of padding has none, and no column. */
+function says({ node }: { readonly node: LayoutNode }): boolean {
+  if ('members' in node) return node.members.some(says);
+  return node.kind !== 'array' || says({ node: node.element });
 }
 
 function scalarJson(node: ScalarNode, bytes: Uint8Array, offset: number): string {

@@ -36,6 +36,21 @@ it('is the kernel clock plus its offset, to the nanosecond', () => {
   expect(timestamp(0n, 1_700_000_000_999_999_999n, 'boottime')).toBe('2023-11-14T22:13:20.999999999Z');
 });
 
+it.each([
+  [-1n, '1969-12-31T23:59:59.999999999Z'],
+  [-1_000_000_000n, '1969-12-31T23:59:59.000000000Z'],
+  [0n, '1970-01-01T00:00:00.000000000Z'],
+])('of the drain may be before 1970: %s', (drain, text) => {
+  const decoder = compilePlan(planOf(LAYOUT, { ndjson: true, columns: true }));
+  const { ndjson, columns } = decoder.decode(
+    recordSet([Buffer.alloc(8)]),
+    { ktime: 0n, boottime: 0n },
+    drain,
+  );
+  expect(JSON.parse(Buffer.from(ndjson!).toString()).timestamp).toBe(text);
+  expect(columns!.timestamps[0]).toBe(drain);
+});
+
 it('is a valid time whatever a program wrote', () => {
   fc.assert(
     fc.property(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), (at) => {

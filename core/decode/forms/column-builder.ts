@@ -1,8 +1,7 @@
 import type { Column } from '../../../plugins/sdk/index.js';
-import type { ScalarNode } from '../../bpf/index.js';
+import type { Layout, ScalarNode } from '../../bpf/index.js';
 import { type ColumnLeaf, columnLeaves } from '../leaves.js';
-import type { DecodePlan } from '../plan.js';
-import { isNarrow, isSigned, readNarrow, readWide } from '../read.js';
+import { isHuge, isNarrow, isSigned } from '../read.js';
 
 type Values = Extract<Column, { kind: 'number' }>['values'];
 
@@ -49,8 +48,8 @@ export class TextBuilder {
   }
 }
 
-export function columnBuilders(plan: DecodePlan): ColumnBuilder[] {
-  return columnLeaves(plan.record).map((leaf) => {
+export function columnBuilders(record: Layout): ColumnBuilder[] {
+  return columnLeaves(record).map((leaf) => {
     const perRow = leaf.dims.reduce((product, length) => product * length, 1);
     const make = arrayOf(leaf.node);
     const base = { path: leaf.path, dims: leaf.dims };
@@ -103,8 +102,7 @@ function formatOf(node: ScalarNode): Extract<Column, { kind: 'number' }>['format
 }
 
 function arrayOf(node: ScalarNode): ((length: number) => Values) | undefined {
-  if (node.kind === 'string' || node.kind === 'address' || (node.kind === 'int' && node.size === 16))
-    return undefined;
+  if (node.kind === 'string' || node.kind === 'address' || isHuge(node)) return undefined;
   if (node.kind === 'float')
     return (length) => (node.size === 4 ? new Float32Array(length) : new Float64Array(length));
   if (node.kind === 'bool') return (length) => new Uint8Array(length);
@@ -115,44 +113,4 @@ function arrayOf(node: ScalarNode): ((length: number) => Values) | undefined {
   if (size === 1) return (length) => (signed ? new Int8Array(length) : new Uint8Array(length));
   if (size === 2) return (length) => (signed ? new Int16Array(length) : new Uint16Array(length));
   return (length) => (signed ? new Int32Array(length) : new Uint32Array(length));
-}
-
-/** Source that stores row `r` of the record at `o`. `a[i]` are typed arrays, `w[i]` words, `x[i]` text builders. */
-export function columnsSource(builders: readonly ColumnBuilder[]): string {
-  return builders
-    .map(({ leaf, perRow }, column) => {
-      const { dims, strides, node, offset } = leaf;
-      if (dims.length === 0) return store(node, column, 'o', offset, 'r', false);
-      const unaligned = offset % 8 !== 0 || strides.some((stride) => stride % 8 !== 0);
-      let inner = `o`;
-      let open = '';
-      dims.forEach((length, d) => {
-        open += `for(let index${d}=0,at${d}=${inner}+${d === 0 ? offset : 0};index${d}<${length};index${d}++,at${d}+=${strides[d]}){`;
-        inner = `at${d}`;
-      });
-      return `{let n=r*${perRow};${open}${store(node, column, inner, 0, 'n', unaligned)}n++;${'}'.repeat(dims.length)}}`;
-    })
-    .join('\n');
-}
-
-function store(
-  node: ScalarNode,
-  column: number,
-  o: string,
-  offset: number,
-  index: string,
-  loose: boolean,
-): string {
-  const here = `${o}+${offset}`;
-  const text = (room: number, write: string): string =>
-    `t=x[${column}];b=t.room(${room});p=t.p;${write}t.end(p);`;
-  if (node.kind === 'string') return text(3 * node.size, `p=copyText(b,p,u8,${here},${node.size});`);
-  if (node.kind === 'address' && node.family === 'ipv4') return text(15, `p=writeIpv4(b,p,u8,${here});`);
-  if (node.kind === 'address')
-    return text(48, `p=writeAscii(b,p,address(${JSON.stringify(node.family)},u8,${here}));`);
-  if (node.kind === 'int' && node.size === 16 && !node.bits)
-    return text(40, `p=writeAscii(b,p,decimal128(u8,${here},${node.signed}));`);
-  if (node.kind === 'bool') return `a[${column}][${index}]=${readNarrow(node, o, offset, loose)}!==0?1:0;`;
-  if (isNarrow(node)) return `a[${column}][${index}]=${readNarrow(node, o, offset, loose)};`;
-  return `${readWide(node, o, offset, loose)}w[${column}][2*(${index})]=lo;w[${column}][2*(${index})+1]=hi;`;
 }

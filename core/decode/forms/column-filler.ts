@@ -1,0 +1,97 @@
+import type { ColumnSet } from '../../../plugins/sdk/index.js';
+import type { ScalarNode } from '../../bpf/index.js';
+import { generate } from '../generate.js';
+import type { ClockOffsets, DecodePlan } from '../plan.js';
+import { isHuge, isNarrow, type Memory, readBool, readNarrow, readWide } from '../read.js';
+import type { RecordTime } from '../record-time.js';
+import type { Selected } from '../selector.js';
+import { type ColumnBuilder, columnBuilders } from './column-builder.js';
+
+type Fill = (
+  m: Memory,
+  sel: Uint32Array,
+  count: number,
+  a: ColumnBuilder['values'][],
+  w: ColumnBuilder['words'][],
+  x: ColumnBuilder['text'][],
+) => void;
+
+/** Makes the form `columns`. */
+export class ColumnFiller {
+  private readonly builders: ColumnBuilder[];
+  private readonly run: Fill;
+
+  constructor(
+    plan: DecodePlan,
+    private readonly time: RecordTime,
+  ) {
+    this.builders = columnBuilders(plan.record);
+    this.run = generate(
+      'm,sel,count,a,w,x',
+      `let p=0,b,t;for(let r=0;r<count;r++){const o=sel[r];${rowSource(this.builders)}}`,
+    );
+  }
+
+  /** Buffers of the result are its own: they can be transferred. */
+  fill({ memory, offsets, count }: Selected, clock: ClockOffsets, drain: bigint): ColumnSet {
+    const { builders, time } = this;
+    for (const builder of builders) builder.begin(count);
+    this.run(
+      memory,
+      offsets,
+      count,
+      builders.map((builder) => builder.values),
+      builders.map((builder) => builder.words),
+      builders.map((builder) => builder.text),
+    );
+    const timestamps = new BigInt64Array(count);
+    if (time.own) {
+      const words = new Uint32Array(timestamps.buffer);
+      time.begin(clock, drain);
+      for (let r = 0; r < count; r++) {
+        time.at(memory, offsets[r]!);
+        time.base.store(words, r);
+      }
+    } else timestamps.fill(drain);
+    return { rows: count, timestamps, columns: builders.map((builder) => builder.finish()) };
+  }
+}
+
+/** Source that stores row `r` of the record at `o`. `a[i]` are typed arrays, `w[i]` words, `x[i]` text builders. */
+function rowSource(builders: readonly ColumnBuilder[]): string {
+  return builders
+    .map(({ leaf, perRow }, column) => {
+      const { dims, strides, node, offset } = leaf;
+      if (dims.length === 0) return store(node, column, 'o', offset, 'r', false);
+      const loose = offset % 8 !== 0 || strides.some((stride) => stride % 8 !== 0);
+      let inner = `o`;
+      let open = '';
+      dims.forEach((length, d) => {
+        open += `for(let index${d}=0,at${d}=${inner}+${d === 0 ? offset : 0};index${d}<${length};index${d}++,at${d}+=${strides[d]}){`;
+        inner = `at${d}`;
+      });
+      return `{let n=r*${perRow};${open}${store(node, column, inner, 0, 'n', loose)}n++;${'}'.repeat(dims.length)}}`;
+    })
+    .join('\n');
+}
+
+function store(
+  node: ScalarNode,
+  column: number,
+  o: string,
+  offset: number,
+  index: string,
+  loose: boolean,
+): string {
+  const here = `${o}+${offset}`;
+  const text = (room: number, write: string): string =>
+    `t=x[${column}];b=t.room(${room});p=t.p;${write}t.end(p);`;
+  if (node.kind === 'string') return text(3 * node.size, `p=copyText(b,p,u8,${here},${node.size});`);
+  if (node.kind === 'address' && node.family === 'ipv4') return text(15, `p=writeIpv4(b,p,u8,${here});`);
+  if (node.kind === 'address') return text(48, `p=writeAscii(b,p,address("${node.family}",u8,${here}));`);
+  if (isHuge(node))
+    return text(40, `p=writeAscii(b,p,bigInteger(u8,${here},${node.size},${node.signed}).toString());`);
+  if (node.kind === 'bool') return `a[${column}][${index}]=${readBool(node, o, offset)}?1:0;`;
+  if (isNarrow(node)) return `a[${column}][${index}]=${readNarrow(node, o, offset, loose)};`;
+  return `${readWide(node, o, offset, loose)}w[${column}][2*(${index})]=lo;w[${column}][2*(${index})+1]=hi;`;
+}

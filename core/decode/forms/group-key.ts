@@ -1,0 +1,62 @@
+import type { ScalarNode } from '../../bpf/index.js';
+import type { Leaf } from '../leaves.js';
+import { isHuge, isNarrow, readBool, readNarrow, readWide } from '../read.js';
+
+/** Longest text whose words are compared one by one in generated code; what is longer is packed by a call. */
+const UNROLLED = 64;
+
+/** 32-bit words that a label's value takes in a key. */
+export function keyWords(node: ScalarNode): number {
+  if (node.kind === 'string' || node.kind === 'address' || isHuge(node)) return Math.ceil(node.size / 4);
+  if (node.kind === 'float') return node.size / 4;
+  return node.kind === 'bool' || isNarrow(node) ? 1 : 2;
+}
+
+/**
+ * Source that fills `K` with the key of the record at `o`, and `h` with its hash: the canonical bytes of the
+ * labels. Strings end at their NUL, booleans are 0 or 1.
+ */
+export function keySource(labels: readonly Leaf[]): string {
+  let word = 0;
+  const mix = (value: string): string => `w=${value};K[${word++}]=w;${HASH}`;
+  let source = 'h=0;';
+  for (const { node, offset } of labels) {
+    if (node.kind === 'string' && node.size > UNROLLED) {
+      const end = word + keyWords(node);
+      source += `packText(K,${word},u8,o+${offset},${node.size});for(let i=${word};i<${end};i++){w=K[i];${HASH}}`;
+      word = end;
+    } else if (node.kind === 'string') source += stringWords(node.size, offset, mix);
+    else if (node.kind === 'address' || node.kind === 'float' || isHuge(node)) {
+      for (let i = 0; i < node.size; i += 4) source += mix(bytesWord(offset + i, Math.min(4, node.size - i)));
+    } else if (node.kind === 'bool') source += mix(`${readBool(node, 'o', offset)}?1:0`);
+    else if (isNarrow(node)) source += mix(`(${readNarrow(node, 'o', offset)})>>>0`);
+    else source += `${readWide(node, 'o', offset)}${mix('lo')}${mix('hi')}`;
+  }
+  return source;
+}
+
+const HASH = 'h=Math.imul(h^w,0x9e3779b1)^(h>>>13);';
+
+/** The hash that generated code makes of a key, for keys that are placed anew. */
+export function hashOf(keys: Uint32Array, start: number, words: number): number {
+  let hash = 0;
+  for (let i = start; i < start + words; i++) hash = Math.imul(hash ^ keys[i]!, 0x9e3779b1) ^ (hash >>> 13);
+  return hash;
+}
+
+/** A string's words, zero from its NUL on. */
+function stringWords(size: number, offset: number, mix: (value: string) => string): string {
+  let source = 'z=0;';
+  for (let i = 0; i < size; i += 4) {
+    const count = Math.min(4, size - i);
+    // The lowest zero byte of v, and everything above it, is cleared; the words after it are 0.
+    source += `if(z===0){v=${bytesWord(offset + i, count)};n=(v-0x01010101)&~v&0x80808080;if(n!==0){z=1;n&=-n;v=(v&((n>>>7)-1))>>>0;}}else v=0;${mix('v')}`;
+  }
+  return source;
+}
+
+function bytesWord(offset: number, count: number): string {
+  if (count === 4 && offset % 4 === 0) return `u32[(o+${offset})>>>2]`;
+  const parts = Array.from({ length: count }, (_, i) => `u8[o+${offset + i}]${i > 0 ? `<<${8 * i}` : ''}`);
+  return `(${parts.join('|')})>>>0`;
+}
