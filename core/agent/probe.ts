@@ -8,6 +8,7 @@ import {
   type DrainResult,
   MapSource,
   RingSource,
+  suggest,
 } from '../decode/index.js';
 import { type KernelObject, openObject, type RingWatcher } from '../kernel/index.js';
 import type { SeriesHandle, SeriesStore } from '../metrics/index.js';
@@ -15,7 +16,7 @@ import { messageOf } from './error.js';
 import { type EventHub, type EventSource, MAX_TAIL } from './events.js';
 import { LOST_MAP, LostCounts, lostSlots } from './lost-counts.js';
 import { type MapPlan, planMaps } from './map-plan.js';
-import { type ProbeImage, suggest } from './probe-image.js';
+import type { ProbeImage } from './probe-image.js';
 import type { Router } from './router.js';
 import type { Problem } from './sinks.js';
 
