@@ -148,6 +148,7 @@ export class Agent {
         timeout: queue.timeout,
         maxElapsed: queue.maxElapsed,
         interval: sink.interval,
+        letsGo: sink.letsGo,
         context: {
           directory: dirname(this.loaded.file),
           log: this.options.log.child(`sink=${name}`),

@@ -273,15 +273,22 @@ export class RunningProbe {
   }
 
   private route(map: RunningMap, output: DecodeOutput): void {
-    this.host.router.route({
-      probe: this.name,
-      map: map.map,
-      labels: this.host.labels,
-      count: output.events,
-      ...(output.ndjson ? { ndjson: output.ndjson } : {}),
-      ...(output.lineEnds ? { lineEnds: output.lineEnds } : {}),
-      ...(output.columns ? { columns: output.columns } : {}),
-    });
+    const { source } = map;
+    const { ndjson } = output;
+    // Followers keep lines for as long as they are slow.
+    const isLent = source instanceof RingSource && ndjson && this.host.hub.followerCount === 0;
+    this.host.router.route(
+      {
+        probe: this.name,
+        map: map.map,
+        labels: this.host.labels,
+        count: output.events,
+        ...(ndjson ? { ndjson } : {}),
+        ...(output.lineEnds ? { lineEnds: output.lineEnds } : {}),
+        ...(output.columns ? { columns: output.columns } : {}),
+      },
+      isLent ? () => source.reuse(ndjson.buffer as ArrayBuffer) : undefined,
+    );
   }
 
   /** Bring the figures that live in the kernel up to date: `bee_lost`, ring fill. */

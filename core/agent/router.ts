@@ -12,8 +12,16 @@ export class Router {
     );
   }
 
-  route(batch: EventBatchData): void {
-    for (const outlet of this.routes.get(batch.probe) ?? []) outlet.offer(batch);
+  /** `reuse` is called when every sink has the batch and none keeps it; not, when one may. */
+  route(batch: EventBatchData, reuse?: () => void): void {
+    const outlets = this.routes.get(batch.probe) ?? [];
+    let waiting = outlets.length;
+    const onDelivered = (): void => {
+      waiting--;
+      if (waiting === 0) reuse?.();
+    };
+    const isLent = reuse !== undefined && outlets.every((outlet) => outlet.letsGo);
+    for (const outlet of outlets) outlet.offer(batch, isLent ? onDelivered : undefined);
   }
 
   /** Forms that the sinks of a probe want, together. */

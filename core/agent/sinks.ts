@@ -32,6 +32,8 @@ export interface PreparedSink {
   readonly accepts: Accepts;
   /** ms between metric writes. */
   readonly interval: number;
+  /** Our own sinks keep nothing of a batch that they have answered for; isolated ones have a copy. */
+  readonly letsGo: boolean;
 }
 
 /** Something in the config that does not fit what it names; `path` says where. */
@@ -73,6 +75,7 @@ export async function prepareSinks(
         options,
         accepts,
         interval: config.interval ?? (own ?? DEFAULT_INTERVAL_S) * 1000,
+        letsGo: !(config.type in given) && (config.type in BUILT_IN || config.isolate),
       });
     } catch (error) {
       problems.push({

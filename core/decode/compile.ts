@@ -8,8 +8,11 @@ import { Selector } from './selector.js';
 
 /** Decodes the records of one map. Holds buffers and the group table; not to be shared between threads. */
 export interface Decoder {
-  /** `time`: Unix ns of the drain, for records that have no time of their own. */
-  decode(records: RecordSet, clock: ClockOffsets, time: bigint): DecodeOutput;
+  /**
+   * `time`: Unix ns of the drain, for records that have no time of their own. `spare`: a buffer that the lines may
+   * be written to; it is theirs then.
+   */
+  decode(records: RecordSet, clock: ClockOffsets, time: bigint, spare?: ArrayBuffer): DecodeOutput;
   /** Indices of the records that are whole and pass the filter. */
   passed(records: RecordSet): Uint32Array;
   /** Forget every group: the next output begins a new epoch. */
@@ -45,11 +48,11 @@ class CompiledDecoder implements Decoder {
     if (plan.group) this.grouper = new Grouper(plan, plan.group);
   }
 
-  decode(records: RecordSet, clock: ClockOffsets, time: bigint): DecodeOutput {
+  decode(records: RecordSet, clock: ClockOffsets, time: bigint, spare?: ArrayBuffer): DecodeOutput {
     const selected = this.selector.of(records);
     const { count, filtered, malformed } = selected;
     const output: DecodeOutput = { events: count, filtered, malformed };
-    if (this.lines) Object.assign(output, this.lines.write(selected, clock, time));
+    if (this.lines) Object.assign(output, this.lines.write(selected, clock, time, spare));
     if (this.columns) output.columns = this.columns.fill(selected, clock, time);
     if (this.grouper) output.groups = this.grouper.group(selected);
     return output;

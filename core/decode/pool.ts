@@ -62,8 +62,8 @@ export class DecodeWorker {
     this.pool.on('error', () => {});
   }
 
-  run<R>(task: Task): Promise<R> {
-    return this.pool.run(task) as Promise<R>;
+  run<R>(task: Task, transferList: readonly ArrayBuffer[] = []): Promise<R> {
+    return this.pool.run(task, { transferList: [...transferList] }) as Promise<R>;
   }
 
   /** For tests of what happens when a worker dies. */

@@ -41,6 +41,8 @@ export interface DrainTask {
   readonly clock: ClockOffsets;
   /** Somebody follows: make NDJSON even if no sink asks for it. */
   readonly follow: boolean;
+  /** Buffer of lines that were delivered, to be written again. */
+  readonly spare?: ArrayBuffer;
 }
 
 /** Find the end of the one record at `from` without decoding it. */

@@ -56,9 +56,9 @@ class Forms {
   }
 
   /** A decoder that threw has half a batch in its tables: it starts a new epoch. */
-  decode(records: RecordSet, clock: ClockOffsets, time: bigint): DecodeOutput {
+  decode(records: RecordSet, clock: ClockOffsets, time: bigint, spare?: ArrayBuffer): DecodeOutput {
     try {
-      return this.wanted.decode(records, clock, time);
+      return this.wanted.decode(records, clock, time, spare);
     } catch (error) {
       this.wanted.reset();
       throw error;
@@ -145,7 +145,7 @@ function drain(task: DrainTask): DrainResult | UnknownResult {
   const peek = ring.reader.peek(task.from, table, lengths, task.maxBytes);
   const time = wallClock();
   const records: RecordSet = { memory: ring.reader.memory, offsets, lengths, count: peek.count };
-  const output = ring.form.decode(records, task.clock, time);
+  const output = ring.form.decode(records, task.clock, time, task.spare);
   const followed = ring.form.follow(records, output, task.clock, time, task.follow);
   return transferred<DrainResult>({
     status: 'drained',

@@ -78,10 +78,14 @@ class SinkOutlet implements Outlet {
     return this.ledger;
   }
 
-  offer(batch: EventBatchData): void {
+  get letsGo(): boolean {
+    return this.options.letsGo ?? false;
+  }
+
+  offer(batch: EventBatchData, onDelivered?: () => void): void {
     this.ledger.receive(batch);
     if (this.state === 'closed') this.ledger.lose(batch, 'closed');
-    else if (!this.queue.push(batch)) this.ledger.lose(batch, 'queue_full');
+    else if (!this.queue.push(batch, onDelivered)) this.ledger.lose(batch, 'queue_full');
     else this.wake();
   }
 
@@ -226,6 +230,7 @@ class SinkOutlet implements Outlet {
           if (result.rejected)
             this.refuse(Math.min(result.rejected, batch.count), 'the destination rejected them');
           this.succeed(epoch);
+          queued.onDelivered?.();
           return;
         case 'drop':
           this.ledger.lose(batch, 'dropped');

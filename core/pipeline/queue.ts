@@ -3,6 +3,8 @@ import type { EventBatchData } from '../../plugins/sdk/index.js';
 export interface QueuedBatch {
   readonly batch: EventBatchData;
   readonly bytes: number;
+  /** Called once the batch was delivered and nobody here looks at it any more; never when it was lost. */
+  readonly onDelivered?: (() => void) | undefined;
 }
 
 /** Batches that wait for a sink: bounded by number and bytes. */
@@ -18,11 +20,11 @@ export class BatchQueue {
   ) {}
 
   /** False when there is no room. A batch that alone is bigger than the queue is let into an empty one. */
-  push(batch: EventBatchData): boolean {
+  push(batch: EventBatchData, onDelivered?: () => void): boolean {
     const bytes = sizeOf(batch);
     const full = this.length >= this.maxBatches || (this.length > 0 && this.bytes + bytes > this.maxBytes);
     if (full) return false;
-    this.waiting.push({ batch, bytes });
+    this.waiting.push({ batch, bytes, onDelivered });
     this.bytes += bytes;
     return true;
   }

@@ -30,6 +30,8 @@ export interface OutletOptions {
   readonly maxElapsed: number;
   /** ms between metric writes. */
   readonly interval: number;
+  /** The sink looks at a batch no more once `write` has answered, so that its memory may be written again. Default false. */
+  readonly letsGo?: boolean;
   /** Everything of the sink's context but what the pipeline adds itself. */
   readonly context: Pick<SinkContext, 'directory' | 'log' | 'telemetry' | 'collect'>;
 }
@@ -44,8 +46,9 @@ export interface Outlet {
   readonly error?: string | undefined;
   /** `open` threw an error whose `fatal` is true: no later attempt would be better, and the agent ends. */
   readonly fatal: boolean;
-  /** Take a batch; when the queue is full the batch is counted as lost (`queue_full`). */
-  offer(batch: EventBatchData): void;
+  readonly letsGo: boolean;
+  /** Take a batch; when the queue is full the batch is counted as lost (`queue_full`). `onDelivered` is not called for a lost one. */
+  offer(batch: EventBatchData, onDelivered?: () => void): void;
   /** Metric batches: replaced by newer ones while they wait, as they are cumulative. */
   offerMetrics(batch: MetricBatch): void;
   /** By probe and map, in events. */

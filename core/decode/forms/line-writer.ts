@@ -32,7 +32,9 @@ export class LineWriter {
   /** The line up to its data, of the second `second`, as little-endian words; the last one is filled up with zeros. */
   private headWords: Uint32Array = new Uint32Array(0);
   private headLength = 0;
-  private buffer = new Uint8Array(64 * 1024);
+  /** Where lines are written that are then copied out. */
+  private scratch = new Uint8Array(64 * 1024);
+  private buffer = this.scratch;
   private words = new DataView(this.buffer.buffer);
 
   constructor(
@@ -49,16 +51,18 @@ export class LineWriter {
     this.rest = `000000000Z","probe":${JSON.stringify(probe)},"map":${JSON.stringify(map)}${more},"data":`;
   }
 
-  /** The result owns its buffer. */
+  /** The result owns its buffer, which is `spare` where that is given and large enough. */
   write(
     { memory, offsets, count }: Selected,
     clock: ClockOffsets,
     drain: bigint,
+    spare?: ArrayBuffer,
   ): { ndjson: Uint8Array; lineEnds: Uint32Array } {
     const { time, keys, enums, writeData } = this;
     const { base } = time;
     const lineEnds = new Uint32Array(count);
     let p = 0;
+    this.use(spare ? new Uint8Array(spare) : this.scratch);
     time.begin(clock, drain);
     for (let r = 0; r < count; r++) {
       const o = offsets[r]!;
@@ -76,7 +80,15 @@ export class LineWriter {
       buffer[p++] = 0x0a;
       lineEnds[r] = p;
     }
-    return { ndjson: this.buffer.slice(0, p), lineEnds };
+    const { buffer } = this;
+    this.use(this.scratch);
+    return { ndjson: buffer === this.scratch ? buffer.slice(0, p) : buffer.subarray(0, p), lineEnds };
+  }
+
+  private use(buffer: Uint8Array<ArrayBuffer>): void {
+    if (buffer === this.buffer) return;
+    this.buffer = buffer;
+    this.words = new DataView(buffer.buffer);
   }
 
   private begin(second: number): void {
@@ -92,7 +104,7 @@ export class LineWriter {
   private grow(used: number, needed: number): void {
     const bigger = new Uint8Array(Math.max(this.buffer.length * 2, used + needed));
     bigger.set(this.buffer.subarray(0, used));
-    this.buffer = bigger;
-    this.words = new DataView(bigger.buffer);
+    if (this.buffer === this.scratch) this.scratch = bigger;
+    this.use(bigger);
   }
 }

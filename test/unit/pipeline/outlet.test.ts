@@ -50,6 +50,27 @@ describe('an outlet', () => {
     expect(totals(outlet)).toEqual({ received: 40, delivered: 40, queued: 0, lost: {} });
   });
 
+  it('says when a batch was delivered, and only then: once, and never of a lost one', async () => {
+    const { write } = scripted(
+      { status: 'retry' },
+      { status: 'ok' },
+      { status: 'drop' },
+      { status: 'ok', rejected: 1 },
+    );
+    const outlet = host.outlet({ write });
+    const told: string[] = [];
+    outlet.offer(batchOf(), () => told.push('retried'));
+    outlet.offer(batchOf(), () => told.push('dropped'));
+    outlet.offer(batchOf(), () => told.push('rejected in part'));
+    expect(told).toEqual([]);
+    outlet.start();
+    await tick(60_000);
+    expect(told).toEqual(['retried', 'rejected in part']);
+    await Promise.all([outlet.stop(1_000), tick(2_000)]);
+    outlet.offer(batchOf(), () => told.push('after the end'));
+    expect(told.length).toBe(2);
+  });
+
   it('runs as many writes at once as were declared, and no loop falls asleep', async () => {
     let running = 0;
     let most = 0;
