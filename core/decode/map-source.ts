@@ -45,7 +45,16 @@ export class MapSource {
   }
 
   start(): void {
-    this.timer = setInterval(() => void this.read(), this.options.interval);
+    const { interval } = this.options;
+    // Maps of one interval are read in one turn: an idle agent then wakes once for all of them.
+    this.timer = setTimeout(
+      () => {
+        void this.read();
+        this.timer = setInterval(() => void this.read(), interval);
+        this.timer.unref();
+      },
+      interval - (performance.now() % interval),
+    );
     this.timer.unref();
     void this.read();
   }
@@ -88,7 +97,7 @@ export class MapSource {
   /** Read a last time, so that nothing counted by then is missing. */
   async close(deadline: number): Promise<void> {
     if (this.closed) return;
-    clearInterval(this.timer);
+    clearTimeout(this.timer);
     await Promise.race([
       (async () => {
         await this.reading;

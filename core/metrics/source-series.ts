@@ -56,7 +56,9 @@ export class SourceSeries {
     else {
       if (kind === 'histogram') this.replaceHistograms(output, time);
       else this.replace(output, time);
-      for (const entry of this.entries.values()) if (entry.seen !== this.reads) this.forget(entry);
+      // Each id once, but for histograms: as many as there are entries leave none to forget.
+      if (kind === 'histogram' || output.ids.length < this.entries.size)
+        for (const entry of this.entries.values()) if (entry.seen !== this.reads) this.forget(entry);
     }
   }
 

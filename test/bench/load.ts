@@ -98,7 +98,10 @@ export function referenceConsumer(
   };
 }
 
-/** Highest rate at which `seconds` of records pass without a loss, by bisection; records a second. */
+/**
+ * Highest rate at which `seconds` of records pass without a loss, by bisection; records a second. A rate is too
+ * high when it loses twice: what else the machine does shall not decide.
+ */
 export async function losslessRate(
   consumer: Consumer,
   { from, to, seconds, steps }: { from: number; to: number; seconds: number; steps: number },
@@ -107,7 +110,9 @@ export async function losslessRate(
   let high = to;
   let rate = from;
   for (let step = 0; step < steps; step++) {
-    const { lost } = await consumer.load(Math.round(rate * seconds), rate);
+    const total = Math.round(rate * seconds);
+    let { lost } = await consumer.load(total, rate);
+    if (lost > 0) ({ lost } = await consumer.load(total, rate));
     if (lost === 0) low = rate;
     else high = rate;
     if (low >= to * 0.98) break;

@@ -7,10 +7,22 @@ import { type GrowthResult, growthCases, measureGrowth } from './growth.js';
 import { guard, provesItself, writeBaseline } from './guard.js';
 import { measure } from './measure.js';
 import { plot } from './plot.js';
+import { killChildren } from './process.js';
 import { growthRow, markdown, tableRow } from './report.js';
 import { ROOT, WORK } from './tools.js';
 
 const DEFAULT_RUNS = 5;
+
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const) {
+  process.once(signal, () => {
+    killChildren();
+    rmSync(WORK, { recursive: true, force: true });
+    process.exit(code);
+  });
+}
 
 interface Flags extends BenchOptions {
   readonly case?: readonly string[];

@@ -42,10 +42,19 @@ export function peakBytes(pid: number): number {
   return Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) * 1024;
 }
 
+const children = new Set<ChildProcess>();
+
+/** For a bench that is interrupted: an agent left behind would slow every later run. */
+export function killChildren(): void {
+  for (const child of children) child.kill('SIGKILL');
+}
+
 /** A child of the bench: its stderr kept, ended by SIGTERM. */
 export class Child {
   stderr = '';
   private constructor(readonly process: ChildProcess) {
+    children.add(process);
+    process.once('close', () => children.delete(process));
     process.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.stderr += text;
     });

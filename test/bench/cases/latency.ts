@@ -6,11 +6,13 @@ import type { BenchCase, Sample } from '../case.js';
 import { Child, sleep } from '../process.js';
 import { probe, program, WORK } from '../tools.js';
 
-const TICKS = 3000;
+const TICKS = 4000;
+/** Of these, what the first second says of an agent that just began is left out; of the reference too. */
+const WARM_UP = 1000;
 
 /** Time from the record in the kernel to its line at the end of a pipe. */
 async function delays(child: Child): Promise<Sample> {
-  const stopwatch = spawn(program('stopwatch'), [String(TICKS)], {
+  const stopwatch = spawn(program('stopwatch'), [String(TICKS), String(WARM_UP)], {
     stdio: [child.process.stdout, 'pipe', 'inherit'],
   });
   let text = '';
@@ -22,7 +24,7 @@ async function delays(child: Child): Promise<Sample> {
   child.process.stdout!.destroy();
   await child.end();
   const { count, median, p99 } = JSON.parse(text) as { count: number; median: number; p99: number };
-  if (count !== TICKS) throw new Error(`${count} of ${TICKS} ticks came`);
+  if (count !== TICKS - WARM_UP) throw new Error(`${count} of ${TICKS - WARM_UP} ticks came`);
   return { value: median / 1000, also: { 'p99, µs': p99 / 1000 } };
 }
 
@@ -52,7 +54,7 @@ let theirs: Sample | undefined;
 
 export const latency: BenchCase = {
   name: 'latency',
-  what: 'one record a millisecond: submit in the kernel → its line read from stdout, median',
+  what: 'one record a millisecond, after a second: submit in the kernel → its line read from stdout, median',
   unit: 'µs',
   better: 'lower',
   target: { ratio: 1, text: 'median under 300 µs' },
