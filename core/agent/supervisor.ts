@@ -54,7 +54,7 @@ export class ProbeSupervisor {
   private async startOnce(): Promise<boolean> {
     this.attempts++;
     try {
-      this.image = await readProbeImage(this.config, this.storage);
+      this.image = await readProbeImage(this.config, this.storage, this.log);
       const { host, config } = this;
       this.plan = planProbe(config, this.path, this.image, host.router.forms(config.name), host.labels);
       const [problem] = this.plan.problems;

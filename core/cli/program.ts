@@ -7,9 +7,15 @@ import { CliError, type ExitCode, reportError } from './errors.js';
 import { initCommand } from './init.js';
 import { inspectCommand } from './inspect.js';
 import { listCommand } from './list.js';
+import { loginCommand } from './login.js';
+import { logoutCommand } from './logout.js';
 import { packageCommand } from './package.js';
 import { packageVersion } from './package-root.js';
+import { pullCommand } from './pull.js';
+import { pushCommand } from './push.js';
+import { rmCommand } from './rm.js';
 import { runCommand } from './run.js';
+import { tagCommand } from './tag.js';
 import { openTerminal } from './terminal.js';
 import { versionCommand } from './version.js';
 
@@ -18,10 +24,16 @@ const COMMANDS: readonly ((host: Host) => Command)[] = [
   initCommand,
   buildCommand,
   runCommand,
+  pushCommand,
+  pullCommand,
+  tagCommand,
   listCommand,
+  rmCommand,
   describeCommand,
   inspectCommand,
   packageCommand,
+  loginCommand,
+  logoutCommand,
   versionCommand,
   completionCommand,
 ];

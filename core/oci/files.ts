@@ -75,8 +75,13 @@ async function isFolder(path: string): Promise<boolean> {
  * Put `bytes` at `path`: either whole or not at all, also when the machine stops. Written to a scratch file in
  * `scratch` (same file system), synced, then renamed over whatever is there.
  */
-export async function writeAtomically(path: string, bytes: Uint8Array, scratch: string): Promise<void> {
-  const temporary = await writeScratch(bytes, scratch, path);
+export async function writeAtomically(
+  path: string,
+  bytes: Uint8Array,
+  scratch: string,
+  mode = 0o644,
+): Promise<void> {
+  const temporary = await writeScratch(bytes, scratch, path, mode);
   try {
     await rename(temporary, path);
     await syncFolder(dirname(path));
@@ -100,10 +105,15 @@ export async function createAtomically(path: string, bytes: Uint8Array, scratch:
   }
 }
 
-async function writeScratch(bytes: Uint8Array, scratch: string, target: string): Promise<string> {
+async function writeScratch(
+  bytes: Uint8Array,
+  scratch: string,
+  target: string,
+  mode = 0o644,
+): Promise<string> {
   const temporary = join(scratch, `${SCRATCH_PREFIX}${process.pid}-${randomBytes(8).toString('hex')}`);
   try {
-    const file = await open(temporary, 'wx', 0o644);
+    const file = await open(temporary, 'wx', mode);
     try {
       await file.writeFile(bytes);
       await file.sync();

@@ -23,7 +23,18 @@ export {
   type Reference,
   shortName,
 } from './reference.js';
+export {
+  type Credential,
+  credentialFiles,
+  findCredential,
+  type Progress,
+  Registries,
+  type RegistryOptions,
+  removeCredential,
+  saveCredential,
+} from './registry/index.js';
 export type { FetchOptions, ImageSource, SourceOptions } from './source.js';
 export { ImageStore, type StoredImage } from './store.js';
 export { type StoreLocation, type StoreLocationInput, storeLocation } from './store-location.js';
 export { type ImageStores, type LocatedImage, openStores } from './stores.js';
+export { pullImage, pushImage, type TransferOptions, withDefaultTag } from './transfer.js';

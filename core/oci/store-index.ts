@@ -62,6 +62,11 @@ export function withEntry(index: StoreIndex, name: string, descriptor: Descripto
   };
 }
 
+/** The index without `name`. */
+export function withoutEntry(index: StoreIndex, name: string): StoreIndex {
+  return { document: index.document, entries: index.entries.filter((entry) => entry.name !== name) };
+}
+
 /** Annotations of the descriptor stay, except for a name of its own; keys in the order in which Go writes them. */
 function namedEntry(name: string, descriptor: Descriptor): IndexEntry {
   const { mediaType, digest, size, annotations, platform } = descriptor;

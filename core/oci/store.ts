@@ -11,6 +11,7 @@ import {
   SCRATCH_PREFIX,
   writeAtomically,
 } from './files.js';
+import { removeGarbage } from './garbage.js';
 import { type Blob, buildProbeImage, type Probe, type ProbeDetails, readProbe } from './image.js';
 import { decodeJson, encodeJson, isRecord } from './json.js';
 import { MAX_MANIFEST } from './limits.js';
@@ -20,7 +21,14 @@ import { INDEX } from './media-types.js';
 import type { Platform } from './platform.js';
 import { parseReference, type Reference } from './reference.js';
 import type { FetchOptions, ImageSource, SourceOptions } from './source.js';
-import { encodeStoreIndex, indexPath, readStoreIndex, withEntry } from './store-index.js';
+import {
+  encodeStoreIndex,
+  indexPath,
+  readStoreIndex,
+  type StoreIndex,
+  withEntry,
+  withoutEntry,
+} from './store-index.js';
 
 /** An image of the store, as `bee list` shows it. */
 export interface StoredImage {
@@ -154,6 +162,60 @@ export class ImageStore implements ImageSource {
           encodeStoreIndex(withEntry(index, name, manifest.descriptor)),
           root,
         );
+      },
+      this.#lock,
+    );
+  }
+
+  /** Another name for an image; one that had it loses it. `NOT_FOUND` where there is no such image. */
+  async tag(reference: Reference, name: Reference): Promise<Descriptor> {
+    return this.#change(async (_root, index) => {
+      const descriptor = await this.resolve(reference);
+      if (descriptor === undefined) throw this.#missing(reference);
+      if (name.digest !== undefined && name.digest !== descriptor.digest)
+        throw new OciError('MISMATCH', `${name.text} names a digest, but the image has ${descriptor.digest}`);
+      return { index: withEntry(index, name.text, descriptor), result: descriptor };
+    });
+  }
+
+  /** Forget a name; what no other name needs goes with it. Returns the bytes that came free. */
+  async remove(reference: Reference): Promise<{ readonly descriptor: Descriptor; readonly freed: number }> {
+    let freed = 0;
+    const descriptor = await this.#change(
+      async (_root, index) => {
+        const entry = index.entries.find(({ name }) => name === reference.text);
+        if (entry === undefined) throw this.#missing(reference);
+        if (reference.digest !== undefined && entry.descriptor.digest !== reference.digest)
+          throw new OciError('MISMATCH', `${reference.text} is ${entry.descriptor.digest} in ${this.folder}`);
+        return { index: withoutEntry(index, reference.text), result: entry.descriptor };
+      },
+      async (root, index) => {
+        freed = await removeGarbage(root, index);
+      },
+    );
+    return { descriptor, freed };
+  }
+
+  #missing(reference: Reference): OciError {
+    return new OciError('NOT_FOUND', `no image ${reference.text} in the store ${this.folder}`);
+  }
+
+  /** Change the names, in turn with other writers. `after`: with the new index on the disk. */
+  async #change<T>(
+    change: (root: string, index: StoreIndex) => Promise<{ readonly index: StoreIndex; readonly result: T }>,
+    after?: (root: string, index: StoreIndex) => Promise<void>,
+  ): Promise<T> {
+    const root = await this.#root();
+    // A store that is not there has no image to change: it is not made for that.
+    if ((await readStoreIndex(root)).entries.length === 0)
+      return (await change(root, await readStoreIndex(root))).result;
+    return withLock(
+      root,
+      async () => {
+        const { index, result } = await change(root, await readStoreIndex(root));
+        await writeAtomically(indexPath(root), encodeStoreIndex(index), root);
+        await after?.(root, index);
+        return result;
       },
       this.#lock,
     );

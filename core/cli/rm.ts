@@ -1,0 +1,22 @@
+import { Command } from 'commander';
+import { parseReference } from '../oci/index.js';
+import { contextOf, type Host } from './context.js';
+import { formatBytes } from './table.js';
+
+/** `bee rm REF...`: names of the local store, and what nothing else needs. */
+export function rmCommand(host: Host): Command {
+  return new Command('rm')
+    .alias('remove')
+    .description('Remove images from the local store.')
+    .argument('<reference...>', 'names of the images')
+    .action(async (texts: readonly string[], _options: unknown, command: Command) => {
+      const { terminal, stores } = contextOf(command, host);
+      const store = stores().primary;
+      const references = texts.map(parseReference);
+      for (const reference of references) {
+        const { descriptor, freed } = await store.remove(reference);
+        terminal.progress(`Removed ${reference.text}; ${formatBytes(freed)} came free`);
+        terminal.print(descriptor.digest);
+      }
+    });
+}

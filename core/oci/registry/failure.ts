@@ -1,0 +1,49 @@
+import type { Response } from 'undici';
+import { OciError } from '../error.js';
+import { isRecord } from '../json.js';
+import { readBody } from './body.js';
+import { shown } from './http.js';
+import { parseRetryAfter, Transient } from './retry.js';
+
+const MAX_ERROR_BODY = 64 * 1024;
+/** Characters of a registry's own words that are shown. */
+const MAX_WORDS = 200;
+
+/** What a status that is no success means: for good, or {@link Transient}. Reads the body. `what`: what was asked for. */
+export async function failure(response: Response, url: URL, what: string): Promise<OciError | Transient> {
+  const { status } = response;
+  const words = await ownWords(response, url);
+  const said = `${url.host} answers ${status}${words === '' ? '' : ` (${words})`}`;
+  if (status === 401 || status === 403)
+    return new OciError('UNAUTHORIZED', `no permission for ${what}: ${said}`);
+  if (status === 404) return new OciError('NOT_FOUND', `no such thing: ${what}: ${said}`);
+  if (status === 429 || status === 408 || status >= 500) {
+    return new Transient(
+      new OciError('UNREACHABLE', `${what}: ${said}`),
+      parseRetryAfter(response.headers.get('retry-after')),
+    );
+  }
+  return new OciError('REFUSED', `${what}: ${said}`);
+}
+
+/** Error codes and messages of the distribution spec, on one line, without what could act on a terminal. */
+async function ownWords(response: Response, url: URL): Promise<string> {
+  try {
+    const body: unknown = JSON.parse(Buffer.from(await readBody(response, MAX_ERROR_BODY, url)).toString());
+    const errors = isRecord(body) && Array.isArray(body.errors) ? body.errors : [];
+    const text = errors
+      .filter(isRecord)
+      .map(({ code, message }) => [code, message].filter((part) => typeof part === 'string').join(': '))
+      .join('; ');
+    return text
+      .replace(/[^\x20-\x7e]+/g, ' ')
+      .slice(0, MAX_WORDS)
+      .trim();
+  } catch {
+    return '';
+  }
+}
+
+export function unexpected(url: URL, why: string): OciError {
+  return new OciError('INVALID_RESPONSE', `${shown(url)}: ${why}`);
+}
