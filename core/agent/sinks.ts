@@ -22,6 +22,7 @@ const BUILT_IN: Readonly<Record<string, () => Promise<{ default: unknown }>>> = 
   prometheus: () => import('../../plugins/prometheus/index.js'),
   file: () => import('../../plugins/file/index.js'),
   loki: () => import('../../plugins/loki/index.js'),
+  otlp: () => import('../../plugins/otlp/index.js'),
 };
 
 export interface PreparedSink {

@@ -1,0 +1,139 @@
+import { readFile } from 'node:fs/promises';
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import type { WriteResult } from '../sdk/index.js';
+import { partialSuccess } from './partial-success.js';
+import type { Destination } from './settings.js';
+
+/** What is read of an answer. */
+const MAX_ANSWER = 64 * 1024;
+const MAX_WORDS = 300;
+/** Specification, "OTLP/HTTP Response": these, and no others, may be tried again. */
+const RETRYABLE = new Set([429, 502, 503, 504]);
+
+const gzipped = promisify(gzip);
+
+/** Sends one signal to one collector, over connections that are kept. One attempt a call: the pipeline repeats. */
+export class OtlpClient {
+  private constructor(
+    private readonly to: Destination,
+    private readonly agent: HttpAgent | HttpsAgent,
+  ) {}
+
+  /** Files are relative to `directory`. Throws where one cannot be read. */
+  static async open(to: Destination, directory: string): Promise<OtlpClient> {
+    const read = (file: string): Promise<Buffer> => readFile(resolve(directory, file));
+    const keepAlive = { keepAlive: true, maxSockets: 2 };
+    if (to.url.protocol === 'http:') return new OtlpClient(to, new HttpAgent(keepAlive));
+    return new OtlpClient(
+      to,
+      new HttpsAgent({
+        ...keepAlive,
+        ...(to.ca === undefined ? {} : { ca: await read(to.ca) }),
+        ...(to.cert === undefined ? {} : { cert: await read(to.cert) }),
+        ...(to.key === undefined ? {} : { key: await read(to.key) }),
+        rejectUnauthorized: to.verify,
+      }),
+    );
+  }
+
+  get json(): boolean {
+    return this.to.protocol === 'http/json';
+  }
+
+  async send(plain: Uint8Array, signal: AbortSignal): Promise<WriteResult> {
+    const { gzip: compressed, headers, url } = this.to;
+    const body = compressed ? await gzipped(plain, { level: 1 }) : plain;
+    try {
+      const answer = await this.post(
+        body,
+        {
+          'user-agent': 'bee-agent',
+          ...headers,
+          'content-type': this.json ? 'application/json' : 'application/x-protobuf',
+          ...(compressed ? { 'content-encoding': 'gzip' } : {}),
+          'content-length': String(body.byteLength),
+        },
+        signal,
+      );
+      return resultOf(answer, this.json);
+    } catch (error) {
+      return { status: 'retry', error: `${url.origin}: ${messageOf(error)}` };
+    }
+  }
+
+  /** Redirects are not followed: credentials stay with the host that they are for. */
+  private post(
+    body: Uint8Array,
+    headers: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<Answer> {
+    const { url } = this.to;
+    const request = url.protocol === 'http:' ? httpRequest : httpsRequest;
+    return new Promise((done, fail) => {
+      const call = request(
+        url,
+        { method: 'POST', agent: this.agent, signal, headers },
+        (response: IncomingMessage) => {
+          const chunks: Buffer[] = [];
+          let size = 0;
+          response.on('data', (chunk: Buffer) => {
+            if (size < MAX_ANSWER) chunks.push(chunk);
+            size += chunk.byteLength;
+            if (size > 16 * MAX_ANSWER) response.destroy(new Error('the answer does not end'));
+          });
+          response.on('error', fail).on('end', () =>
+            done({
+              status: response.statusCode ?? 0,
+              retryAfter: response.headers['retry-after'],
+              body: Buffer.concat(chunks).subarray(0, MAX_ANSWER),
+            }),
+          );
+        },
+      );
+      call.on('error', fail).end(body);
+    });
+  }
+
+  close(): void {
+    this.agent.destroy();
+  }
+}
+
+interface Answer {
+  readonly status: number;
+  readonly retryAfter: string | undefined;
+  readonly body: Buffer;
+}
+
+/** A partial success is a success: what was rejected is counted, and never sent again. */
+function resultOf({ status, retryAfter, body }: Answer, json: boolean): WriteResult {
+  if (status >= 200 && status < 300) {
+    const { rejected } = partialSuccess(body, json);
+    return rejected > 0 ? { status: 'ok', rejected } : { status: 'ok' };
+  }
+  const words = body
+    .toString('utf8')
+    .replace(/[^\x20-\x7e]+/g, ' ')
+    .trim()
+    .slice(0, MAX_WORDS);
+  const error = `the collector answered ${status}${words === '' ? '' : `: ${words}`}`;
+  if (!RETRYABLE.has(status)) return { status: 'drop', error };
+  const after = retryAfterMs(retryAfter);
+  return after === undefined ? { status: 'retry', error } : { status: 'retry', error, after };
+}
+
+/** Seconds, or a date (RFC 9110, 10.2.3). */
+function retryAfterMs(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
+  return Number.isFinite(ms) && ms > 0 ? ms : undefined;
+}
+
+function messageOf(error: unknown): string {
+  if (error instanceof AggregateError && error.errors[0]) return messageOf(error.errors[0]);
+  return error instanceof Error ? error.message : String(error);
+}

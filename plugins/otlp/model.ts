@@ -1,0 +1,73 @@
+import type { KeyValue } from './value.js';
+
+/** What is sent, as the OTLP messages have it (metrics.proto, logs.proto 1.x), before it is written. */
+export interface Resource {
+  readonly attributes: readonly KeyValue[];
+}
+
+export interface Scope {
+  readonly name: string;
+  readonly version: string;
+}
+
+export interface NumberPoint {
+  readonly attributes: readonly KeyValue[];
+  /** Unix ns; 0: unknown. */
+  readonly start: bigint;
+  readonly time: bigint;
+  /** A bigint is an integer of signed 64 bits. */
+  readonly value: number | bigint;
+}
+
+export interface HistogramPoint {
+  readonly attributes: readonly KeyValue[];
+  readonly start: bigint;
+  readonly time: bigint;
+  readonly count: number;
+  readonly sum: number | undefined;
+  /** Not cumulative, one more than the bounds. */
+  readonly counts: readonly number[];
+  readonly bounds: readonly number[];
+}
+
+interface MetricBase {
+  readonly name: string;
+  readonly description: string;
+  /** UCUM: `s`, `By`, or empty. */
+  readonly unit: string;
+}
+
+export type Temporality = 'delta' | 'cumulative';
+
+export type Metric =
+  | (MetricBase & { readonly kind: 'gauge'; readonly points: readonly NumberPoint[] })
+  | (MetricBase & {
+      readonly kind: 'sum';
+      readonly temporality: Temporality;
+      readonly points: readonly NumberPoint[];
+    })
+  | (MetricBase & {
+      readonly kind: 'histogram';
+      readonly temporality: Temporality;
+      readonly points: readonly HistogramPoint[];
+    });
+
+export interface MetricsRequest {
+  readonly resource: Resource;
+  readonly scope: Scope;
+  readonly metrics: readonly Metric[];
+}
+
+export interface LogRecord {
+  /** Unix ns. */
+  readonly time: bigint;
+  readonly observed: bigint;
+  readonly body: string;
+  readonly attributes: readonly KeyValue[];
+}
+
+export interface LogsRequest {
+  readonly resource: Resource;
+  readonly scope: Scope;
+  readonly records: readonly LogRecord[];
+}

@@ -1,0 +1,448 @@
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { gunzipSync } from 'node:zlib';
+import fc from 'fast-check';
+import protobuf from 'protobufjs';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import otlp from '../../../plugins/otlp/index.js';
+import { partialSuccess } from '../../../plugins/otlp/partial-success.js';
+import { destination, resourceAttributes } from '../../../plugins/otlp/settings.js';
+import {
+  EventBatch,
+  type MetricBatch,
+  type Series,
+  type Sink,
+  type SinkContext,
+  testSink,
+} from '../../../plugins/sdk/index.js';
+
+const { root } = protobuf.parse(
+  readFileSync(new URL('../../fixtures/otlp/otlp.proto', import.meta.url), 'utf8'),
+  { keepCase: false },
+);
+const decode = (type: string, bytes: Uint8Array): Record<string, never> => {
+  const message = root.lookupType(type);
+  return message.toObject(message.decode(bytes), { longs: String, defaults: false }) as Record<string, never>;
+};
+
+interface Post {
+  readonly url: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
+let server: Server;
+let url: string;
+let posts: Post[];
+let answer:
+  | { status: number; headers?: Record<string, string>; body?: string | Uint8Array }
+  | 'reset'
+  | 'half';
+let sink: Sink | undefined;
+
+beforeEach(async () => {
+  posts = [];
+  answer = { status: 200 };
+  server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      posts.push({ url: request.url!, headers: request.headers, body: Buffer.concat(chunks) });
+      if (answer === 'reset') request.socket.destroy();
+      else if (answer === 'half') {
+        response.writeHead(200, { 'content-length': 100 });
+        response.write('x');
+        setTimeout(() => request.socket.destroy(), 20);
+      } else response.writeHead(answer.status, answer.headers).end(answer.body);
+    });
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  await sink?.close();
+  sink = undefined;
+  server.closeAllConnections();
+  server.close();
+});
+
+const context = {
+  name: 'o',
+  directory: '/',
+  log: { debug() {}, info() {}, warn() {}, error() {} },
+} as unknown as SinkContext;
+
+async function parsed(options: object) {
+  const result = await otlp.options['~standard'].validate(options);
+  if (result.issues) throw new Error(result.issues.map(({ message }) => message).join());
+  return result.value;
+}
+
+async function open(options: object = {}): Promise<void> {
+  sink = await otlp.open(await parsed({ endpoint: url, ...options }), context);
+}
+
+const labels: Series['labels'] = [
+  ['probe', 'p'],
+  ['comm', 'é"\n'],
+];
+const series = (more: Partial<Series>): Series => ({
+  labels,
+  labelText: 'probe="p",comm="x"',
+  start: 1_000n,
+  ...more,
+});
+
+function metricBatch(
+  time: bigint,
+  values: { counter: number | bigint; gauge?: number; counts?: number[]; start?: bigint },
+): MetricBatch {
+  const { counter, gauge = 1.5, counts = [1, 2, 3], start = 1_000n } = values;
+  return {
+    kind: 'metrics',
+    time,
+    families: [
+      { name: 'execs_total', type: 'counter', help: 'Execs.', series: [series({ value: counter, start })] },
+      { name: 'load', type: 'gauge', help: 'Load.', unit: 'bytes', series: [series({ value: gauge })] },
+      {
+        name: 'took_seconds',
+        type: 'histogram',
+        help: 'Time.',
+        unit: 'seconds',
+        series: [
+          series({
+            start,
+            histogram: { bounds: [0.5, 1], counts, count: counts.reduce((a, b) => a + b), sum: 12.5 },
+          }),
+        ],
+      },
+      { name: 'empty_total', type: 'counter', help: 'Nothing.', series: [] },
+    ],
+  };
+}
+
+const call = () => ({ signal: new AbortController().signal });
+const writeMetrics = (batch: MetricBatch) => sink!.writeMetrics!(batch, call());
+
+function events(): EventBatch {
+  return new EventBatch(
+    {
+      probe: 'p',
+      map: 'print_x',
+      labels: { node: 'n1' },
+      count: 2,
+      columns: {
+        rows: 2,
+        timestamps: BigInt64Array.from([1_700_000_000_000_000_001n, 5n]),
+        columns: [
+          { kind: 'number', path: ['pid'], dims: [], values: Uint32Array.from([7, 8]) },
+          {
+            kind: 'number',
+            path: ['big'],
+            dims: [],
+            values: BigUint64Array.from([2n ** 63n - 1n, 2n ** 64n - 1n]),
+          },
+          { kind: 'number', path: ['ok'], dims: [], format: 'bool', values: Uint8Array.from([1, 0]) },
+          { kind: 'number', path: ['ratio'], dims: [], values: Float64Array.from([2, Number.NaN]) },
+          {
+            kind: 'number',
+            path: ['mode'],
+            dims: [],
+            format: 'enum',
+            names: { '1': 'ON' },
+            values: Int32Array.from([1, -9]),
+          },
+          { kind: 'number', path: ['in', 'port'], dims: [], values: Uint16Array.from([443, 80]) },
+          { kind: 'number', path: ['list', '[]'], dims: [2], values: Uint8Array.from([1, 2, 3, 4]) },
+          {
+            kind: 'text',
+            path: ['probe'],
+            dims: [],
+            offsets: Uint32Array.from([0, 2, 3]),
+            bytes: Buffer.from('aéb').subarray(0, 4),
+          },
+        ],
+      },
+    },
+    { forms: ['rows', 'columns'], sink: 'o', numbers: 'bigint' },
+  );
+}
+
+describe('metrics', () => {
+  it('are what the protocol buffers say, zipped', async () => {
+    await open({ resource: { 'service.name': 'mine' }, headers: { 'x-key': 'secret' } });
+    expect(await writeMetrics(metricBatch(9_000n, { counter: 2n ** 63n - 1n }))).toEqual({ status: 'ok' });
+    const [post] = posts;
+    expect(post!.url).toBe('/v1/metrics');
+    expect(post!.headers).toMatchObject({
+      'content-type': 'application/x-protobuf',
+      'content-encoding': 'gzip',
+      'x-key': 'secret',
+    });
+    const message = decode('ExportMetricsServiceRequest', gunzipSync(post!.body));
+    const attributes = [
+      { key: 'probe', value: { stringValue: 'p' } },
+      { key: 'comm', value: { stringValue: 'é"\n' } },
+    ];
+    expect(message).toEqual({
+      resourceMetrics: [
+        {
+          resource: {
+            attributes: expect.arrayContaining([{ key: 'service.name', value: { stringValue: 'mine' } }]),
+          },
+          scopeMetrics: [
+            {
+              scope: { name: 'bee-agent', version: '1' },
+              metrics: [
+                {
+                  name: 'execs_total',
+                  description: 'Execs.',
+                  sum: {
+                    aggregationTemporality: 2,
+                    isMonotonic: true,
+                    dataPoints: [
+                      {
+                        startTimeUnixNano: '1000',
+                        timeUnixNano: '9000',
+                        asInt: '9223372036854775807',
+                        attributes,
+                      },
+                    ],
+                  },
+                },
+                {
+                  name: 'load',
+                  description: 'Load.',
+                  unit: 'By',
+                  gauge: { dataPoints: [{ timeUnixNano: '9000', asDouble: 1.5, attributes }] },
+                },
+                {
+                  name: 'took_seconds',
+                  description: 'Time.',
+                  unit: 's',
+                  histogram: {
+                    aggregationTemporality: 2,
+                    dataPoints: [
+                      {
+                        startTimeUnixNano: '1000',
+                        timeUnixNano: '9000',
+                        count: '6',
+                        sum: 12.5,
+                        bucketCounts: ['1', '2', '3'],
+                        explicitBounds: [0.5, 1],
+                        attributes,
+                      },
+                    ],
+                  },
+                },
+              ],
+            },
+          ],
+        },
+      ],
+    });
+  });
+
+  it('beyond signed 64 bits are doubles', async () => {
+    await open({ compression: 'none' });
+    await writeMetrics(metricBatch(9_000n, { counter: 2n ** 64n - 1n }));
+    const message = decode('ExportMetricsServiceRequest', posts[0]!.body) as never as {
+      resourceMetrics: { scopeMetrics: { metrics: { sum: { dataPoints: unknown[] } }[] }[] }[];
+    };
+    expect(message.resourceMetrics[0]!.scopeMetrics[0]!.metrics[0]!.sum.dataPoints[0]).toMatchObject({
+      asDouble: 2 ** 64,
+    });
+  });
+
+  it('are the same in JSON', async () => {
+    await open({ protocol: 'http/json', compression: 'none' });
+    await writeMetrics(metricBatch(9_000n, { counter: 5, gauge: Number.NaN }));
+    const { metrics } = JSON.parse(posts[0]!.body.toString()).resourceMetrics[0].scopeMetrics[0];
+    expect(posts[0]!.headers['content-type']).toBe('application/json');
+    expect(metrics[0].sum.dataPoints[0]).toMatchObject({ asInt: '5', timeUnixNano: '9000' });
+    expect(metrics[1].gauge.dataPoints[0]).toMatchObject({ asDouble: 'NaN' });
+    expect(metrics[2].histogram.dataPoints[0]).toMatchObject({ count: '6', bucketCounts: ['1', '2', '3'] });
+  });
+
+  it('as differences: since what arrived last, and from the beginning where a series began anew', async () => {
+    await open({ temporality: 'delta', protocol: 'http/json', compression: 'none' });
+    const sent = async (batch: MetricBatch) => {
+      await writeMetrics(batch);
+      const { metrics } = JSON.parse(posts.at(-1)!.body.toString()).resourceMetrics[0].scopeMetrics[0];
+      const [sum, , histogram] = metrics;
+      const { asInt, startTimeUnixNano } = sum.sum.dataPoints[0];
+      expect(sum.sum.aggregationTemporality).toBe(1);
+      return [asInt, startTimeUnixNano, histogram.histogram.dataPoints[0].bucketCounts.join()];
+    };
+    expect(await sent(metricBatch(10n, { counter: 5 }))).toEqual(['5', '1000', '1,2,3']);
+    expect(await sent(metricBatch(20n, { counter: 7, counts: [1, 4, 3] }))).toEqual(['2', '10', '0,2,0']);
+    // Not taken: the next one has it, too.
+    answer = { status: 503 };
+    expect(await sent(metricBatch(30n, { counter: 8 }))).toEqual(['1', '20', '0,-2,0']);
+    answer = { status: 400 };
+    await sent(metricBatch(40n, { counter: 9 }));
+    answer = { status: 200 };
+    expect((await sent(metricBatch(50n, { counter: 12 }))).slice(0, 2)).toEqual(['5', '20']);
+    expect(await sent(metricBatch(60n, { counter: 3, start: 55n, counts: [1, 0, 0] }))).toEqual([
+      '3',
+      '55',
+      '1,0,0',
+    ]);
+  });
+});
+
+describe('events', () => {
+  it('are log records whose attributes have the types of the kernel', async () => {
+    await open({ compression: 'none' });
+    expect(await sink!.write!(events(), call())).toEqual({ status: 'ok' });
+    expect(posts[0]!.url).toBe('/v1/logs');
+    const message = decode('ExportLogsServiceRequest', posts[0]!.body) as never as {
+      resourceLogs: { scopeLogs: { logRecords: { attributes: { key: string; value: unknown }[] }[] }[] }[];
+    };
+    const [first, second] = message.resourceLogs[0]!.scopeLogs[0]!.logRecords;
+    expect(first).toMatchObject({
+      timeUnixNano: '1700000000000000001',
+      severityNumber: 9,
+      body: { stringValue: 'p.print_x' },
+    });
+    const attributes = (record: typeof first) =>
+      Object.fromEntries(record!.attributes.map(({ key, value }) => [key, value]));
+    expect(attributes(first)).toEqual({
+      'event.name': { stringValue: 'p.print_x' },
+      probe: { stringValue: 'p' },
+      map: { stringValue: 'print_x' },
+      node: { stringValue: 'n1' },
+      pid: { intValue: '7' },
+      big: { intValue: '9223372036854775807' },
+      ok: { boolValue: true },
+      ratio: { doubleValue: 2 },
+      mode: { stringValue: 'ON' },
+      in: { kvlistValue: { values: [{ key: 'port', value: { intValue: '443' } }] } },
+      list: { arrayValue: { values: [{ intValue: '1' }, { intValue: '2' }] } },
+      'data.probe': { stringValue: 'a\ufffd' },
+    });
+    expect(attributes(second)).toMatchObject({
+      big: { stringValue: '18446744073709551615' },
+      mode: { intValue: '-9' },
+      ratio: { doubleValue: Number.NaN },
+    });
+  });
+});
+
+describe('answers', () => {
+  const rejected = (count: number, message: string): Uint8Array => {
+    const type = root.lookupType('ExportServiceResponse');
+    return type.encode(type.create({ partialSuccess: { rejected: count, errorMessage: message } })).finish();
+  };
+
+  it.each<[string, () => typeof answer, object]>([
+    ['200', () => ({ status: 200 }), { status: 'ok' }],
+    [
+      'a partial success',
+      () => ({ status: 200, body: rejected(3, 'too old') }),
+      { status: 'ok', rejected: 3 },
+    ],
+    [
+      'a partial success of 0 with a warning',
+      () => ({ status: 200, body: rejected(0, 'hm') }),
+      { status: 'ok' },
+    ],
+    ['nonsense with 200', () => ({ status: 200, body: Buffer.from([0xff, 0xff]) }), { status: 'ok' }],
+    [
+      '429',
+      () => ({ status: 429, headers: { 'retry-after': '7' } }),
+      { status: 'retry', after: 7000, error: expect.stringContaining('429') },
+    ],
+    ['502', () => ({ status: 502 }), { status: 'retry', error: expect.stringContaining('502') }],
+    ['503', () => ({ status: 503 }), { status: 'retry', error: expect.stringContaining('503') }],
+    ['504', () => ({ status: 504 }), { status: 'retry', error: expect.stringContaining('504') }],
+    [
+      '500, which is not to be tried again',
+      () => ({ status: 500 }),
+      { status: 'drop', error: expect.stringContaining('500') },
+    ],
+    [
+      '400',
+      () => ({ status: 400, body: 'no\u001b[2J' }),
+      { status: 'drop', error: expect.stringMatching(/400: no \[2J$/) },
+    ],
+    [
+      'a redirect',
+      () => ({ status: 307, headers: { location: 'http://127.0.0.1:1/' } }),
+      { status: 'drop', error: expect.stringContaining('307') },
+    ],
+    ['a reset', () => 'reset', { status: 'retry', error: expect.stringContaining('127.0.0.1') }],
+    ['half an answer', () => 'half', { status: 'retry', error: expect.stringContaining('127.0.0.1') }],
+  ])('%s', async (_, given, expected) => {
+    await open();
+    answer = given();
+    expect(await sink!.write!(events(), call())).toEqual(expected);
+  });
+
+  it('whatever they hold reject nothing by mistake', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 64 }), fc.boolean(), (body, json) => {
+        const { rejected: count } = partialSuccess(body, json);
+        expect(count).toBeGreaterThanOrEqual(0);
+      }),
+    );
+    expect(partialSuccess(Buffer.from('{"partialSuccess":{"rejectedDataPoints":"4"}}'), true)).toEqual({
+      rejected: 4,
+    });
+    expect(partialSuccess(rejected(5, ''), false)).toEqual({ rejected: 5 });
+  });
+});
+
+describe('settings', () => {
+  const env = {
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'http://general:4318/base/',
+    OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: 'https://logs.example/in',
+    OTEL_EXPORTER_OTLP_HEADERS: 'a=1,b=two%20words',
+    OTEL_EXPORTER_OTLP_METRICS_HEADERS: 'a=2',
+    OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
+    OTEL_EXPORTER_OTLP_COMPRESSION: 'none',
+    OTEL_RESOURCE_ATTRIBUTES: 'service.name=x,team=a%2Cb',
+    OTEL_SERVICE_NAME: 'svc',
+  };
+
+  it('come from the variables of the specification', async () => {
+    const metrics = destination('metrics', await parsed({}), env);
+    expect(metrics.url.href).toBe('http://general:4318/base/v1/metrics');
+    expect(metrics).toMatchObject({
+      protocol: 'http/json',
+      gzip: false,
+      headers: { a: '2', b: 'two words' },
+    });
+    expect(destination('logs', await parsed({}), env).url.href).toBe('https://logs.example/in');
+    expect(resourceAttributes(await parsed({}), env)).toMatchObject({ 'service.name': 'svc', team: 'a,b' });
+    expect(destination('logs', await parsed({}), {}).url.href).toBe('http://localhost:4318/v1/logs');
+  });
+
+  it('of the config come first', async () => {
+    const chosen = await parsed({
+      endpoint: 'http://mine:1',
+      protocol: 'http/protobuf',
+      headers: { a: '9' },
+      resource: { team: 'z' },
+    });
+    const logs = destination('logs', chosen, env);
+    expect(logs.url.href).toBe('http://mine:1/v1/logs');
+    expect(logs).toMatchObject({ protocol: 'http/protobuf', headers: { a: '9' } });
+    expect(resourceAttributes(chosen, env)).toMatchObject({ team: 'z' });
+  });
+
+  it('that cannot be are told', async () => {
+    const chosen = await parsed({});
+    expect(() => destination('logs', chosen, { OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' })).toThrow(
+      /"grpc".*spoken here/,
+    );
+    expect(() => destination('logs', chosen, { OTEL_EXPORTER_OTLP_ENDPOINT: 'nonsense' })).toThrow(/no URL/);
+    await expect(parsed({ endpoint: 'ftp://x' })).rejects.toThrow(/expected a URL/);
+    await expect(parsed({ endpont: 'http://x' })).rejects.toThrow(/endpont/);
+  });
+});
+
+it('keeps the contract', () => testSink(otlp, { options: { endpoint: url } }));
