@@ -1,5 +1,6 @@
 import type {
   HistogramPoint,
+  Labels,
   LogRecord,
   LogsRequest,
   Metric,
@@ -55,18 +56,20 @@ function metricJson(metric: Metric): Record<string, unknown> {
   }
 }
 
-function numberJson({ attributes, start, time, value }: NumberPoint): Record<string, unknown> {
+function numberJson({ labels, start, time, value }: NumberPoint): Record<string, unknown> {
   return {
-    attributes: attributes.map(attributeJson),
+    attributes: labels.map(labelJson),
     ...(start === 0n ? {} : { startTimeUnixNano: String(start) }),
     timeUnixNano: String(time),
-    ...(typeof value === 'bigint' ? { asInt: String(value) } : { asDouble: double(value) }),
+    ...(typeof value === 'bigint' || Number.isSafeInteger(value)
+      ? { asInt: String(value) }
+      : { asDouble: double(Number(value)) }),
   };
 }
 
 function histogramJson(point: HistogramPoint): Record<string, unknown> {
   return {
-    attributes: point.attributes.map(attributeJson),
+    attributes: point.labels.map(labelJson),
     ...(point.start === 0n ? {} : { startTimeUnixNano: String(point.start) }),
     timeUnixNano: String(point.time),
     count: String(point.count),
@@ -86,6 +89,8 @@ function recordJson({ time, observed, body, attributes }: LogRecord): Record<str
     attributes: attributes.map(attributeJson),
   };
 }
+
+const labelJson = ([key, stringValue]: Labels[number]) => ({ key, value: { stringValue } });
 
 const attributeJson = ([key, value]: KeyValue) => ({ key, value: valueJson(value) });
 

@@ -1,6 +1,5 @@
 import type { HistogramValue, MetricBatch, MetricFamily, Series } from '../sdk/index.js';
 import type { HistogramPoint, Metric, NumberPoint, Temporality } from './model.js';
-import type { KeyValue } from './value.js';
 
 const UNITS = { seconds: 's', bytes: 'By' } as const;
 const INT64_MAX = (1n << 63n) - 1n;
@@ -67,12 +66,12 @@ export class MetricPoints {
 }
 
 function numberPoint(series: Series, start: bigint, time: bigint): NumberPoint {
-  return { attributes: attributesOf(series), start, time, value: numberOf(series.value ?? Number.NaN) };
+  return { labels: series.labels, start, time, value: numberOf(series.value ?? Number.NaN) };
 }
 
-/** Whole numbers as integers, as far as signed 64 bits go; beyond, the nearest double. */
+/** Integers as far as signed 64 bits go; beyond, the nearest double. */
 function numberOf(value: number | bigint): number | bigint {
-  if (typeof value === 'number') return Number.isSafeInteger(value) ? BigInt(value) : value;
+  if (typeof value === 'number') return value;
   return value > INT64_MAX || value < INT64_MIN ? Number(value) : value;
 }
 
@@ -82,7 +81,7 @@ function histogramPoint(
   time: bigint,
 ): HistogramPoint {
   return {
-    attributes: attributesOf(series),
+    labels: series.labels,
     start: series.start ?? 0n,
     time,
     count,
@@ -92,12 +91,17 @@ function histogramPoint(
   };
 }
 
+/** Exact between integers. */
+function minus(a: number | bigint, b: number | bigint): number | bigint {
+  const isWhole = (value: number | bigint): boolean =>
+    typeof value === 'bigint' || Number.isSafeInteger(value);
+  if (typeof a === 'number' && typeof b === 'number') return a - b;
+  return isWhole(a) && isWhole(b) ? numberOf(BigInt(a) - BigInt(b)) : Number(a) - Number(b);
+}
+
 /** The difference's start is the time of the reading before it. */
 function numberDelta(now: NumberPoint, before: NumberPoint): NumberPoint {
-  const value =
-    typeof now.value === 'bigint' && typeof before.value === 'bigint'
-      ? now.value - before.value
-      : Number(now.value) - Number(before.value);
+  const value = minus(now.value, before.value);
   return { ...now, start: before.time, value };
 }
 
@@ -120,8 +124,4 @@ function histogramDelta(now: HistogramPoint, before: HistogramPoint): HistogramP
     count: now.count - before.count,
     sum: now.sum === undefined || before.sum === undefined ? undefined : now.sum - before.sum,
   };
-}
-
-function attributesOf({ labels }: Series): KeyValue[] {
-  return labels.map(([name, value]) => [name, { kind: 'string', value }]);
 }

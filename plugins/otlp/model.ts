@@ -10,17 +10,20 @@ export interface Scope {
   readonly version: string;
 }
 
+/** Attributes that are all text. */
+export type Labels = readonly (readonly [name: string, value: string])[];
+
 export interface NumberPoint {
-  readonly attributes: readonly KeyValue[];
+  readonly labels: Labels;
   /** Unix ns; 0: unknown. */
   readonly start: bigint;
   readonly time: bigint;
-  /** A bigint is an integer of signed 64 bits. */
+  /** Safe integers, and bigints of signed 64 bits, are sent as integers; every other number as a double. */
   readonly value: number | bigint;
 }
 
 export interface HistogramPoint {
-  readonly attributes: readonly KeyValue[];
+  readonly labels: Labels;
   readonly start: bigint;
   readonly time: bigint;
   readonly count: number;

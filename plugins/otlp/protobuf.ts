@@ -1,5 +1,6 @@
 import type {
   HistogramPoint,
+  Labels,
   LogRecord,
   LogsRequest,
   Metric,
@@ -18,82 +19,88 @@ export const TEMPORALITY: Readonly<Record<Temporality, number>> = { delta: 1, cu
 /** An `ExportMetricsServiceRequest`. Field numbers are those of opentelemetry-proto 1.x. */
 export function metricsProtobuf({ resource, scope, metrics }: MetricsRequest): Uint8Array {
   const writer = new ProtoWriter();
-  writer.message(1, () => {
-    writeResource(writer, resource);
-    writer.message(2, () => {
-      writeScope(writer, scope);
-      for (const metric of metrics) writer.message(2, () => writeMetric(writer, metric));
-    });
-  });
+  const all = writer.begin(1);
+  writeResource(writer, resource);
+  const scoped = writer.begin(2);
+  writeScope(writer, scope);
+  for (const metric of metrics) {
+    const start = writer.begin(2);
+    writeMetric(writer, metric);
+    writer.end(start);
+  }
+  writer.end(scoped);
+  writer.end(all);
   return writer.done();
 }
 
 /** An `ExportLogsServiceRequest`. */
 export function logsProtobuf({ resource, scope, records }: LogsRequest): Uint8Array {
   const writer = new ProtoWriter();
-  writer.message(1, () => {
-    writeResource(writer, resource);
-    writer.message(2, () => {
-      writeScope(writer, scope);
-      for (const record of records) writer.message(2, () => writeRecord(writer, record));
-    });
-  });
+  const all = writer.begin(1);
+  writeResource(writer, resource);
+  const scoped = writer.begin(2);
+  writeScope(writer, scope);
+  for (const record of records) {
+    const start = writer.begin(2);
+    writeRecord(writer, record);
+    writer.end(start);
+  }
+  writer.end(scoped);
+  writer.end(all);
   return writer.done();
 }
 
 function writeResource(writer: ProtoWriter, { attributes }: Resource): void {
-  writer.message(1, () => writeAttributes(writer, 1, attributes));
+  const start = writer.begin(1);
+  writeAttributes(writer, 1, attributes);
+  writer.end(start);
 }
 
 function writeScope(writer: ProtoWriter, { name, version }: Scope): void {
-  writer.message(1, () => {
-    writer.text(1, name);
-    writer.text(2, version);
-  });
+  const start = writer.begin(1);
+  writer.text(1, name);
+  writer.text(2, version);
+  writer.end(start);
 }
+
+/** Fields of `Metric.data`. */
+const DATA = { gauge: 5, sum: 7, histogram: 9 } as const;
 
 function writeMetric(writer: ProtoWriter, metric: Metric): void {
   writer.text(1, metric.name);
   if (metric.description !== '') writer.text(2, metric.description);
   if (metric.unit !== '') writer.text(3, metric.unit);
-  switch (metric.kind) {
-    case 'gauge':
-      writer.message(5, () => {
-        for (const point of metric.points) writer.message(1, () => writeNumber(writer, point));
-      });
-      break;
-    case 'sum':
-      writer.message(7, () => {
-        for (const point of metric.points) writer.message(1, () => writeNumber(writer, point));
-        writer.uint(2, TEMPORALITY[metric.temporality]);
-        writer.bool(3, true);
-      });
-      break;
-    case 'histogram':
-      writer.message(9, () => {
-        for (const point of metric.points) writer.message(1, () => writeHistogram(writer, point));
-        writer.uint(2, TEMPORALITY[metric.temporality]);
-      });
-  }
+  const data = writer.begin(DATA[metric.kind]);
+  if (metric.kind === 'histogram') {
+    for (const point of metric.points) writeHistogram(writer, point);
+  } else for (const point of metric.points) writeNumber(writer, point);
+  if (metric.kind !== 'gauge') writer.uint(2, TEMPORALITY[metric.temporality]);
+  if (metric.kind === 'sum') writer.bool(3, true);
+  writer.end(data);
 }
 
-function writeNumber(writer: ProtoWriter, { attributes, start, time, value }: NumberPoint): void {
+function writeNumber(writer: ProtoWriter, { labels, start, time, value }: NumberPoint): void {
+  const point = writer.begin(1);
   if (start !== 0n) writer.fixed64(2, start);
   writer.fixed64(3, time);
   // as_double = 4, as_int = 6 (sfixed64).
   if (typeof value === 'bigint') writer.fixed64(6, value);
+  else if (Number.isSafeInteger(value)) writer.fixedSafe(6, value);
   else writer.double(4, value);
-  writeAttributes(writer, 7, attributes);
+  writeLabels(writer, 7, labels);
+  writer.end(point);
 }
 
 function writeHistogram(writer: ProtoWriter, point: HistogramPoint): void {
+  const start = writer.begin(1);
   if (point.start !== 0n) writer.fixed64(2, point.start);
   writer.fixed64(3, point.time);
-  writer.fixed64(4, BigInt(point.count));
+  writer.fixedSafe(4, point.count);
   if (point.sum !== undefined) writer.double(5, point.sum);
   writer.packedFixed64(6, point.counts);
   writer.packedDoubles(7, point.bounds);
-  writeAttributes(writer, 9, point.attributes);
+  writeLabels(writer, 9, point.labels);
+  writer.end(start);
 }
 
 /** SEVERITY_NUMBER_INFO of logs.proto: what a probe reports is neither an error nor a debugging aid by itself. */
@@ -103,17 +110,33 @@ function writeRecord(writer: ProtoWriter, { time, observed, body, attributes }: 
   writer.fixed64(1, time);
   writer.uint(2, SEVERITY_INFO);
   writer.text(3, 'INFO');
-  writer.message(5, () => writer.text(1, body));
+  const text = writer.begin(5);
+  writer.text(1, body);
+  writer.end(text);
   writeAttributes(writer, 6, attributes);
   writer.fixed64(11, observed);
 }
 
+/** `KeyValue`s that are all text. */
+function writeLabels(writer: ProtoWriter, field: number, labels: Labels): void {
+  for (const [name, text] of labels) {
+    const pair = writer.begin(field);
+    writer.text(1, name);
+    const value = writer.begin(2);
+    writer.text(1, text);
+    writer.end(value);
+    writer.end(pair);
+  }
+}
+
 function writeAttributes(writer: ProtoWriter, field: number, attributes: readonly KeyValue[]): void {
   for (const [name, value] of attributes) {
-    writer.message(field, () => {
-      writer.text(1, name);
-      writer.message(2, () => writeValue(writer, value));
-    });
+    const pair = writer.begin(field);
+    writer.text(1, name);
+    const start = writer.begin(2);
+    writeValue(writer, value);
+    writer.end(start);
+    writer.end(pair);
   }
 }
 
@@ -131,12 +154,20 @@ function writeValue(writer: ProtoWriter, value: AnyValue): void {
     case 'double':
       writer.double(4, value.value);
       break;
-    case 'array':
-      writer.message(5, () => {
-        for (const one of value.value) writer.message(1, () => writeValue(writer, one));
-      });
+    case 'array': {
+      const array = writer.begin(5);
+      for (const one of value.value) {
+        const start = writer.begin(1);
+        writeValue(writer, one);
+        writer.end(start);
+      }
+      writer.end(array);
       break;
-    case 'map':
-      writer.message(6, () => writeAttributes(writer, 1, value.value));
+    }
+    case 'map': {
+      const map = writer.begin(6);
+      writeAttributes(writer, 1, value.value);
+      writer.end(map);
+    }
   }
 }

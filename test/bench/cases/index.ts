@@ -3,6 +3,7 @@ import { busyCost } from './busy-cost.js';
 import { hashPoll, hashPollPeer } from './hash-poll.js';
 import { idle } from './idle.js';
 import { latency, latencyTail } from './latency.js';
+import { otlpMetrics } from './otlp.js';
 import {
   ringCounter,
   ringCounterCost,
@@ -30,6 +31,7 @@ export const cases: readonly BenchCase[] = [
   hashPoll,
   hashPollPeer,
   scrape,
+  otlpMetrics,
   latency,
   latencyTail,
   start,
