@@ -1,8 +1,10 @@
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
-import type { Server } from 'node:http';
-import { connect } from 'node:net';
-import { createAdaptorServer } from '@hono/node-server';
+import { createServer, type Server } from 'node:http';
+import type { Server as SecureServer } from 'node:https';
+import { connect, type Socket } from 'node:net';
+import { getRequestListener } from '@hono/node-server';
 import { Hono } from 'hono';
+import type { WebGuard } from './web-config/index.js';
 
 export type Address =
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number; readonly text: string }
@@ -28,25 +30,40 @@ export class ListenError extends Error {
 }
 
 export interface Listener {
-  /** `http://127.0.0.1:9100` or `unix:/run/prom.sock`. */
+  /** `http://127.0.0.1:9100`, `https://…`, or `unix:/run/prom.sock`. */
   readonly url: string;
   close(): Promise<void>;
 }
 
-/** Serve `handler` at `path`, and nothing else. Throws {@link ListenError}. */
+/** Serve `handler` at `path`, and nothing else, to whom `guard` admits. Throws {@link ListenError}. */
 export async function listen(
   address: Address,
   path: string,
   handler: (request: Request) => Promise<Response>,
+  guard?: WebGuard,
 ): Promise<Listener> {
   const app = new Hono();
+  if (guard)
+    app.use(async (context, next) => {
+      const refusal = await guard.refusal(context.req.raw);
+      if (refusal) context.res = refusal;
+      else await next();
+      for (const [name, value] of Object.entries(guard.headers)) context.header(name, value);
+    });
   app.get(path, (context) => handler(context.req.raw));
   app.all(path, (context) =>
     context.text('Method not allowed: only GET and HEAD\n', 405, { allow: 'GET, HEAD' }),
   );
   app.notFound((context) => context.text(`Not found. There is: ${path}\n`, 404));
   app.onError((error, context) => context.text(`Internal error: ${error.message}\n`, 500));
-  const server = createAdaptorServer({ fetch: app.fetch }) as Server;
+  const listener = getRequestListener(app.fetch);
+  const server = guard?.secure ? guard.createServer(listener) : createServer(listener);
+  // Also those that are still in their TLS handshake, which the server itself does not count as connections.
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
   if (address.kind === 'unix') await removeStaleSocket(address.path);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(address, error)));
@@ -55,21 +72,21 @@ export async function listen(
   });
   if (address.kind === 'unix') chmodSync(address.path, 0o660);
   return {
-    url: urlOf(server, address),
+    url: urlOf(server, address, guard?.secure ? 'https' : 'http'),
     async close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
-      const force = setTimeout(() => server.closeAllConnections(), 500);
+      const force = setTimeout(() => sockets.forEach((socket) => void socket.destroy()), 500);
       await closed;
       clearTimeout(force);
     },
   };
 }
 
-function urlOf(server: Server, address: Address): string {
+function urlOf(server: Server | SecureServer, address: Address, scheme: string): string {
   const bound = server.address();
   if (address.kind === 'unix' || bound === null || typeof bound === 'string') return address.text;
-  return `http://${bound.address.includes(':') ? `[${bound.address}]` : bound.address}:${bound.port}`;
+  return `${scheme}://${bound.address.includes(':') ? `[${bound.address}]` : bound.address}:${bound.port}`;
 }
 
 function listenError({ text }: Address, error: NodeJS.ErrnoException): ListenError {

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { createServer, get, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { AgentProcess } from '../support/agent.js';
+import { makeCa, makeCertificate } from '../support/certificates.js';
 import { compileProbe, compileProgram } from '../support/compile.js';
 import { parseExposition, type Sample } from '../support/exposition.js';
 import { PrometheusServer } from '../support/prometheus.js';
@@ -67,6 +68,49 @@ agent: { listen: "127.0.0.1:0" }
     expect(await agent.stop()).toBe(0);
     await expect(fetch(url)).rejects.toThrow();
   }, 60_000);
+
+  it('is scraped by Prometheus over TLS, with a password and a client certificate, and by nobody else', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'bee-web-'));
+    makeCa(folder, 'ca');
+    for (const name of ['server', 'client']) makeCertificate(folder, name, 'ca');
+    const { stdout } = await run('htpasswd', ['-nbBC', '10', 'prometheus', 'let me in']);
+    writeFileSync(
+      join(folder, 'web.yml'),
+      `tls_server_config:
+  cert_file: server.pem
+  key_file: server.key
+  client_auth_type: RequireAndVerifyClientCert
+  client_ca_file: ca.pem
+basic_auth_users:
+  prometheus: ${stdout.trim().split(':')[1]}
+`,
+    );
+    agent = await start(
+      `  prom: { type: prometheus, listen: "127.0.0.1:0", web_config: ${join(folder, 'web.yml')} }`,
+    );
+    await agent.until(() => /metrics at (https:\S+)/.test(agent.stderr));
+    const url = /metrics at (https:[^\s"]+)/.exec(agent.stderr)![1]!;
+    const scraped = (user: string): Promise<PrometheusServer> =>
+      PrometheusServer.scrape(url, '500ms', [
+        `basic_auth: { username: ${user}, password: let me in }`,
+        `tls_config: { ca_file: ${folder}/ca.pem, cert_file: ${folder}/client.pem, key_file: ${folder}/client.key }`,
+      ]);
+    const [prometheus, stranger] = [await scraped('prometheus'), await scraped('somebody')];
+    try {
+      await run(request, [RING]);
+      await expect
+        .poll(async () => (await prometheus.query('sum(ebpf_opens_total)'))[0]?.value, { timeout: 15_000 })
+        .toBe('5');
+      await expect.poll(async () => (await stranger.query('up'))[0]?.value, { timeout: 15_000 }).toBe('0');
+      expect(await stranger.query('ebpf_opens_total')).toEqual([]);
+    } finally {
+      await prometheus.stop();
+      await stranger.stop();
+    }
+    // Neither without TLS, nor without a certificate.
+    for (const target of [url, url.replace('https', 'http')]) await expect(fetch(target)).rejects.toThrow();
+    expect(agent.stderr).not.toContain('let me in');
+  }, 90_000);
 
   it('answers at a unix socket', async () => {
     const path = join(mkdtempSync(join(tmpdir(), 'bee-prom-')), 'prom.sock');

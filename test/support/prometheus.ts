@@ -20,17 +20,25 @@ export class PrometheusServer {
     private readonly log: () => string,
   ) {}
 
-  /** `target`: the URL of an exposition. Fails where Prometheus is not installed: what is not tested has not passed. */
-  static async scrape(target: string, interval = '500ms'): Promise<PrometheusServer> {
+  /**
+   * `target`: the URL of an exposition; `settings`: more of its scrape config, in lines of YAML. Fails where
+   * Prometheus is not installed: what is not tested has not passed.
+   */
+  static async scrape(
+    target: string,
+    interval = '500ms',
+    settings: readonly string[] = [],
+  ): Promise<PrometheusServer> {
     const folder = mkdtempSync(join(tmpdir(), 'bee-prometheus-'));
-    const { host, pathname } = new URL(target);
+    const { host, pathname, protocol } = new URL(target);
     writeFileSync(
       join(folder, 'prometheus.yml'),
       `global: { scrape_interval: ${interval}, scrape_timeout: ${interval} }
 scrape_configs:
   - job_name: bee
     metrics_path: ${pathname}
-    static_configs: [{ targets: ["${host}"] }]
+    scheme: ${protocol.slice(0, -1)}
+${settings.map((line) => `    ${line}\n`).join('')}    static_configs: [{ targets: ["${host}"] }]
 `,
     );
     const port = await freePort();

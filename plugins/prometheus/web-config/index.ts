@@ -1,0 +1,2 @@
+export { WebConfigError } from './error.js';
+export { WebGuard } from './guard.js';
