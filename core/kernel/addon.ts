@@ -13,7 +13,7 @@ export function addon(): NativeAddon {
     const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
     throw new KernelError(
       'NO_ADDON',
-      `the native addon cannot be loaded: ${reason}. Run \`npm run build:native\`; it needs libbpf (deploy/setup.sh installs it).`,
+      `the native addon cannot be loaded: ${reason}. Run \`npm run build:native\` in bee-agent's own folder; it needs libbpf (deploy/setup.sh there installs it).`,
       { cause },
     );
   }
