@@ -45,7 +45,8 @@ export class OtlpClient {
   }
 
   async send(plain: Uint8Array, signal: AbortSignal): Promise<WriteResult> {
-    const { gzip: compressed, headers, url } = this.to;
+    const { gzip: compressed, headers, url, timeout } = this.to;
+    const late = timeout === undefined ? undefined : AbortSignal.timeout(timeout);
     const body = compressed ? await gzipped(plain, { level: 1 }) : plain;
     try {
       const answer = await this.post(
@@ -57,11 +58,12 @@ export class OtlpClient {
           ...(compressed ? { 'content-encoding': 'gzip' } : {}),
           'content-length': String(body.byteLength),
         },
-        signal,
+        late ? AbortSignal.any([signal, late]) : signal,
       );
       return resultOf(answer, this.json);
     } catch (error) {
-      return { status: 'retry', error: `${url.origin}: ${messageOf(error)}` };
+      const why = late?.aborted && !signal.aborted ? `no answer within ${timeout} ms` : messageOf(error);
+      return { status: 'retry', error: `${url.origin}: ${why}` };
     }
   }
 

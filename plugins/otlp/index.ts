@@ -1,12 +1,12 @@
-import { defineSink, type MetricBatch, type Sink } from '../sdk/index.js';
+import { defineSink, type Sink } from '../sdk/index.js';
 import { OtlpClient } from './client.js';
-import { logsJson, metricsJson } from './json.js';
+import { logsJson } from './json.js';
 import { logRecords } from './logs.js';
-import { MetricPoints } from './metrics.js';
+import { MetricExport } from './metric-export.js';
 import { type OtlpOptions, options } from './options.js';
-import { logsProtobuf, metricsProtobuf } from './protobuf.js';
-import { destination, resourceAttributes } from './settings.js';
-import type { KeyValue } from './value.js';
+import { logsProtobuf } from './protobuf.js';
+import { destination, metricForm, resourceAttributes } from './settings.js';
+import { attributesOf } from './value.js';
 
 export type { OtlpOptions };
 
@@ -23,13 +23,16 @@ export default defineSink<OtlpOptions>({
   accepts: (chosen) => ({ events: chosen.logs ? ['rows', 'columns'] : false, metrics: chosen.metrics }),
   options,
   async open(chosen, context) {
-    const attributes = Object.entries(resourceAttributes(chosen, process.env)).map(
-      ([name, value]): KeyValue => [name, { kind: 'string', value }],
-    );
-    const resource = { attributes };
-    const metrics = await OtlpClient.open(destination('metrics', chosen, process.env), context.directory);
+    const attributes = resourceAttributes(chosen, process.env);
+    const resource = { attributes: attributesOf(attributes) };
     const logs = await OtlpClient.open(destination('logs', chosen, process.env), context.directory);
-    const points = new MetricPoints(chosen.temporality);
+    const to = await OtlpClient.open(destination('metrics', chosen, process.env), context.directory);
+    const metrics = new MetricExport(to, {
+      attributes,
+      scope: SCOPE,
+      ...metricForm(chosen, process.env),
+      telemetry: context.telemetry,
+    });
     let closed = false;
     const sink: Sink = {
       async write(batch, { signal }) {
@@ -37,19 +40,13 @@ export default defineSink<OtlpOptions>({
         const request = { resource, scope: SCOPE, records: logRecords(batch) };
         return logs.send(logs.json ? Buffer.from(logsJson(request)) : logsProtobuf(request), signal);
       },
-      async writeMetrics(batch: MetricBatch, { signal }) {
-        if (closed) return { status: 'closed' };
-        const request = { resource, scope: SCOPE, metrics: points.of(batch) };
-        if (request.metrics.length === 0) return { status: 'ok' };
-        const body = metrics.json ? Buffer.from(metricsJson(request)) : metricsProtobuf(request);
-        const result = await metrics.send(body, signal);
-        // What was refused as a whole goes with the next difference.
-        if (result.status === 'ok') points.taken();
-        return result;
+      async writeMetrics(batch, { signal }) {
+        return closed ? { status: 'closed' } : metrics.write(batch, signal);
       },
-      close() {
+      async close() {
+        if (closed) return;
         closed = true;
-        metrics.close();
+        await metrics.close();
         logs.close();
       },
     };

@@ -1,21 +1,23 @@
-import type {
-  HistogramPoint,
-  Labels,
-  LogRecord,
-  LogsRequest,
-  Metric,
-  MetricsRequest,
-  NumberPoint,
-  Resource,
-} from './model.js';
+import { DataPointType, type MetricData, type ResourceMetrics } from '@opentelemetry/sdk-metrics';
+import type { ExponentialPoint, HistogramPoint, NumberPoint, Series } from '../sdk/index.js';
+import type { LogRecord, LogsRequest, Resource } from './model.js';
 import { SEVERITY_INFO, TEMPORALITY } from './protobuf.js';
-import type { AnyValue, KeyValue } from './value.js';
+import { type AnyValue, attributesOf, type KeyValue } from './value.js';
 
-/** The JSON of OTLP (specification, "JSON Protobuf Encoding"): 64-bit integers are decimal strings. */
-export function metricsJson({ resource, scope, metrics }: MetricsRequest): string {
+/**
+ * The JSON of OTLP (specification, "JSON Protobuf Encoding"): 64-bit integers are decimal strings. Of points that our
+ * producer made.
+ */
+export function metricsJson({ resource, scopeMetrics }: ResourceMetrics): string {
   return JSON.stringify({
     resourceMetrics: [
-      { resource: resourceJson(resource), scopeMetrics: [{ scope, metrics: metrics.map(metricJson) }] },
+      {
+        resource: resourceJson({ attributes: attributesOf(resource.attributes) }),
+        scopeMetrics: scopeMetrics.map(({ scope: { name, version }, metrics }) => ({
+          scope: { name, version },
+          metrics: metrics.map(metricJson),
+        })),
+      },
     ],
   });
 }
@@ -30,52 +32,69 @@ export function logsJson({ resource, scope, records }: LogsRequest): string {
 
 const resourceJson = ({ attributes }: Resource) => ({ attributes: attributes.map(attributeJson) });
 
-function metricJson(metric: Metric): Record<string, unknown> {
-  const { name, description, unit } = metric;
+function metricJson(metric: MetricData): Record<string, unknown> {
+  const { name, description, unit } = metric.descriptor;
   const common = { name, description, unit };
-  switch (metric.kind) {
-    case 'gauge':
-      return { ...common, gauge: { dataPoints: metric.points.map(numberJson) } };
-    case 'sum':
-      return {
-        ...common,
-        sum: {
-          dataPoints: metric.points.map(numberJson),
-          aggregationTemporality: TEMPORALITY[metric.temporality],
-          isMonotonic: true,
-        },
-      };
-    case 'histogram':
-      return {
-        ...common,
-        histogram: {
-          dataPoints: metric.points.map(histogramJson),
-          aggregationTemporality: TEMPORALITY[metric.temporality],
-        },
-      };
+  const aggregationTemporality = TEMPORALITY[metric.aggregationTemporality];
+  switch (metric.dataPointType) {
+    case DataPointType.GAUGE:
+      return { ...common, gauge: { dataPoints: (metric.dataPoints as NumberPoint[]).map(numberJson) } };
+    case DataPointType.SUM: {
+      const dataPoints = (metric.dataPoints as NumberPoint[]).map(numberJson);
+      return { ...common, sum: { dataPoints, aggregationTemporality, isMonotonic: metric.isMonotonic } };
+    }
+    case DataPointType.HISTOGRAM: {
+      const dataPoints = (metric.dataPoints as HistogramPoint[]).map(histogramJson);
+      return { ...common, histogram: { dataPoints, aggregationTemporality } };
+    }
+    case DataPointType.EXPONENTIAL_HISTOGRAM: {
+      const dataPoints = (metric.dataPoints as ExponentialPoint[]).map(exponentialJson);
+      return { ...common, exponentialHistogram: { dataPoints, aggregationTemporality } };
+    }
   }
 }
 
-function numberJson({ labels, start, time, value }: NumberPoint): Record<string, unknown> {
+function pointJson({ labels, start, time }: NumberPoint | HistogramPoint | ExponentialPoint) {
   return {
     attributes: labels.map(labelJson),
     ...(start === 0n ? {} : { startTimeUnixNano: String(start) }),
     timeUnixNano: String(time),
-    ...(typeof value === 'bigint' || Number.isSafeInteger(value)
-      ? { asInt: String(value) }
-      : { asDouble: double(Number(value)) }),
   };
 }
 
-function histogramJson(point: HistogramPoint): Record<string, unknown> {
+function numberJson(point: NumberPoint): Record<string, unknown> {
+  const { exact } = point;
   return {
-    attributes: point.labels.map(labelJson),
-    ...(point.start === 0n ? {} : { startTimeUnixNano: String(point.start) }),
-    timeUnixNano: String(point.time),
-    count: String(point.count),
-    ...(point.sum === undefined ? {} : { sum: double(point.sum) }),
-    bucketCounts: point.counts.map(String),
-    explicitBounds: point.bounds,
+    ...pointJson(point),
+    ...(typeof exact === 'bigint' || Number.isSafeInteger(exact)
+      ? { asInt: String(exact) }
+      : { asDouble: double(Number(exact)) }),
+  };
+}
+
+const countJson = ({ count, sum }: HistogramPoint['histogram']) => ({
+  count: String(count),
+  ...(sum === undefined ? {} : { sum: double(Number(sum)) }),
+});
+
+function histogramJson(point: HistogramPoint): Record<string, unknown> {
+  const { bounds, counts } = point.histogram;
+  return {
+    ...pointJson(point),
+    ...countJson(point.histogram),
+    bucketCounts: counts.map(String),
+    explicitBounds: bounds,
+  };
+}
+
+function exponentialJson(point: ExponentialPoint): Record<string, unknown> {
+  const { scale, zeroCount, offset, counts } = point.exponential;
+  return {
+    ...pointJson(point),
+    ...countJson(point.histogram),
+    scale,
+    zeroCount: String(zeroCount),
+    positive: { offset, bucketCounts: counts.map(String) },
   };
 }
 
@@ -90,7 +109,7 @@ function recordJson({ time, observed, body, attributes }: LogRecord): Record<str
   };
 }
 
-const labelJson = ([key, stringValue]: Labels[number]) => ({ key, value: { stringValue } });
+const labelJson = ([key, stringValue]: Series['labels'][number]) => ({ key, value: { stringValue } });
 
 const attributeJson = ([key, value]: KeyValue) => ({ key, value: valueJson(value) });
 

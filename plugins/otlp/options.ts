@@ -16,7 +16,9 @@ export const options = z.strictObject({
     .default({}),
   metrics: z.boolean().default(true),
   logs: z.boolean().default(true),
-  temporality: z.enum(['cumulative', 'delta'], 'expected cumulative or delta').default('cumulative'),
+  temporality: z.enum(['cumulative', 'delta'], 'expected cumulative or delta').optional(),
+  /** How histograms of exponential buckets are sent. */
+  histogram: z.enum(['exponential', 'explicit'], 'expected exponential or explicit').optional(),
   /** Attributes of the resource, beside service.name and host.name. */
   resource: z.record(z.string().min(1), z.string()).default({}),
   tls: z

@@ -62,6 +62,11 @@ export class ProtoWriter {
     this.varint(value);
   }
 
+  /** Zigzag. */
+  sint32(field: number, value: number): void {
+    this.uint(field, ((value << 1) ^ (value >> 31)) >>> 0);
+  }
+
   bool(field: number, value: boolean): void {
     this.uint(field, value ? 1 : 0);
   }
@@ -128,6 +133,17 @@ export class ProtoWriter {
       this.view.setInt32(this.at + 4, high, true);
       this.at += 8;
     }
+  }
+
+  /** uint64 of safe integers. */
+  packedVarints(field: number, values: readonly number[]): void {
+    if (values.length === 0) return;
+    const start = this.begin(field);
+    for (const value of values) {
+      this.need(10);
+      this.varint(value);
+    }
+    this.end(start);
   }
 
   private packed(field: number, count: number): void {

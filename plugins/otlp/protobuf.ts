@@ -1,34 +1,35 @@
-import type {
-  HistogramPoint,
-  Labels,
-  LogRecord,
-  LogsRequest,
-  Metric,
-  MetricsRequest,
-  NumberPoint,
-  Resource,
-  Scope,
-  Temporality,
-} from './model.js';
+import {
+  AggregationTemporality,
+  DataPointType,
+  type MetricData,
+  type ResourceMetrics,
+} from '@opentelemetry/sdk-metrics';
+import type { ExponentialPoint, HistogramPoint, NumberPoint, Series } from '../sdk/index.js';
+import type { LogRecord, LogsRequest, Resource, Scope } from './model.js';
 import { ProtoWriter } from './proto-writer.js';
-import type { AnyValue, KeyValue } from './value.js';
+import { type AnyValue, attributesOf, type KeyValue } from './value.js';
 
-/** `AGGREGATION_TEMPORALITY_…` of metrics.proto. */
-export const TEMPORALITY: Readonly<Record<Temporality, number>> = { delta: 1, cumulative: 2 };
+/** `AGGREGATION_TEMPORALITY_…` of metrics.proto, by the SDK's. */
+export const TEMPORALITY: Readonly<Record<AggregationTemporality, number>> = {
+  [AggregationTemporality.DELTA]: 1,
+  [AggregationTemporality.CUMULATIVE]: 2,
+};
 
-/** An `ExportMetricsServiceRequest`. Field numbers are those of opentelemetry-proto 1.x. */
-export function metricsProtobuf({ resource, scope, metrics }: MetricsRequest): Uint8Array {
+/** An `ExportMetricsServiceRequest`, of points that our producer made. Field numbers are those of opentelemetry-proto 1.x. */
+export function metricsProtobuf({ resource, scopeMetrics }: ResourceMetrics): Uint8Array {
   const writer = new ProtoWriter();
   const all = writer.begin(1);
-  writeResource(writer, resource);
-  const scoped = writer.begin(2);
-  writeScope(writer, scope);
-  for (const metric of metrics) {
-    const start = writer.begin(2);
-    writeMetric(writer, metric);
-    writer.end(start);
+  writeResource(writer, { attributes: attributesOf(resource.attributes) });
+  for (const { scope, metrics } of scopeMetrics) {
+    const scoped = writer.begin(2);
+    writeScope(writer, scope);
+    for (const metric of metrics) {
+      const start = writer.begin(2);
+      writeMetric(writer, metric);
+      writer.end(start);
+    }
+    writer.end(scoped);
   }
-  writer.end(scoped);
   writer.end(all);
   return writer.done();
 }
@@ -56,51 +57,84 @@ function writeResource(writer: ProtoWriter, { attributes }: Resource): void {
   writer.end(start);
 }
 
-function writeScope(writer: ProtoWriter, { name, version }: Scope): void {
+function writeScope(writer: ProtoWriter, { name, version = '' }: Scope): void {
   const start = writer.begin(1);
   writer.text(1, name);
-  writer.text(2, version);
+  if (version !== '') writer.text(2, version);
   writer.end(start);
 }
 
 /** Fields of `Metric.data`. */
-const DATA = { gauge: 5, sum: 7, histogram: 9 } as const;
+const DATA: Readonly<Record<DataPointType, number>> = {
+  [DataPointType.GAUGE]: 5,
+  [DataPointType.SUM]: 7,
+  [DataPointType.HISTOGRAM]: 9,
+  [DataPointType.EXPONENTIAL_HISTOGRAM]: 10,
+};
 
-function writeMetric(writer: ProtoWriter, metric: Metric): void {
-  writer.text(1, metric.name);
-  if (metric.description !== '') writer.text(2, metric.description);
-  if (metric.unit !== '') writer.text(3, metric.unit);
-  const data = writer.begin(DATA[metric.kind]);
-  if (metric.kind === 'histogram') {
-    for (const point of metric.points) writeHistogram(writer, point);
-  } else for (const point of metric.points) writeNumber(writer, point);
-  if (metric.kind !== 'gauge') writer.uint(2, TEMPORALITY[metric.temporality]);
-  if (metric.kind === 'sum') writer.bool(3, true);
+function writeMetric(writer: ProtoWriter, metric: MetricData): void {
+  const { name, description, unit } = metric.descriptor;
+  writer.text(1, name);
+  if (description !== '') writer.text(2, description);
+  if (unit !== '') writer.text(3, unit);
+  const data = writer.begin(DATA[metric.dataPointType]);
+  switch (metric.dataPointType) {
+    case DataPointType.HISTOGRAM:
+      for (const point of metric.dataPoints) writeHistogram(writer, point as HistogramPoint);
+      break;
+    case DataPointType.EXPONENTIAL_HISTOGRAM:
+      for (const point of metric.dataPoints) writeExponential(writer, point as ExponentialPoint);
+      break;
+    default:
+      for (const point of metric.dataPoints) writeNumber(writer, point as NumberPoint);
+  }
+  if (metric.dataPointType !== DataPointType.GAUGE)
+    writer.uint(2, TEMPORALITY[metric.aggregationTemporality]);
+  if (metric.dataPointType === DataPointType.SUM) writer.bool(3, metric.isMonotonic);
   writer.end(data);
 }
 
-function writeNumber(writer: ProtoWriter, { labels, start, time, value }: NumberPoint): void {
+function writeNumber(writer: ProtoWriter, { labels, start, time, exact }: NumberPoint): void {
   const point = writer.begin(1);
   if (start !== 0n) writer.fixed64(2, start);
   writer.fixed64(3, time);
   // as_double = 4, as_int = 6 (sfixed64).
-  if (typeof value === 'bigint') writer.fixed64(6, value);
-  else if (Number.isSafeInteger(value)) writer.fixedSafe(6, value);
-  else writer.double(4, value);
+  if (typeof exact === 'bigint') writer.fixed64(6, exact);
+  else if (Number.isSafeInteger(exact)) writer.fixedSafe(6, exact);
+  else writer.double(4, exact);
   writeLabels(writer, 7, labels);
   writer.end(point);
 }
 
-function writeHistogram(writer: ProtoWriter, point: HistogramPoint): void {
-  const start = writer.begin(1);
-  if (point.start !== 0n) writer.fixed64(2, point.start);
-  writer.fixed64(3, point.time);
-  writer.fixedSafe(4, point.count);
-  if (point.sum !== undefined) writer.double(5, point.sum);
-  writer.packedFixed64(6, point.counts);
-  writer.packedDoubles(7, point.bounds);
-  writeLabels(writer, 9, point.labels);
-  writer.end(start);
+function writeHistogram(writer: ProtoWriter, { labels, start, time, histogram }: HistogramPoint): void {
+  const point = writer.begin(1);
+  if (start !== 0n) writer.fixed64(2, start);
+  writer.fixed64(3, time);
+  writer.fixedSafe(4, histogram.count);
+  if (histogram.sum !== undefined) writer.double(5, Number(histogram.sum));
+  writer.packedFixed64(6, histogram.counts);
+  writer.packedDoubles(7, histogram.bounds);
+  writeLabels(writer, 9, labels);
+  writer.end(point);
+}
+
+function writeExponential(
+  writer: ProtoWriter,
+  { labels, start, time, histogram, exponential }: ExponentialPoint,
+): void {
+  const point = writer.begin(1);
+  writeLabels(writer, 1, labels);
+  if (start !== 0n) writer.fixed64(2, start);
+  writer.fixed64(3, time);
+  writer.fixedSafe(4, histogram.count);
+  if (histogram.sum !== undefined) writer.double(5, Number(histogram.sum));
+  writer.sint32(6, exponential.scale);
+  writer.fixedSafe(7, exponential.zeroCount);
+  const positive = writer.begin(8);
+  writer.sint32(1, exponential.offset);
+  writer.packedVarints(2, exponential.counts);
+  writer.end(positive);
+  writer.end(point);
 }
 
 /** SEVERITY_NUMBER_INFO of logs.proto: what a probe reports is neither an error nor a debugging aid by itself. */
@@ -118,7 +152,7 @@ function writeRecord(writer: ProtoWriter, { time, observed, body, attributes }: 
 }
 
 /** `KeyValue`s that are all text. */
-function writeLabels(writer: ProtoWriter, field: number, labels: Labels): void {
+function writeLabels(writer: ProtoWriter, field: number, labels: Series['labels']): void {
   for (const [name, text] of labels) {
     const pair = writer.begin(field);
     writer.text(1, name);

@@ -13,6 +13,15 @@ export interface Destination {
   readonly cert: string | undefined;
   readonly key: string | undefined;
   readonly verify: boolean;
+  /** ms an attempt, where a variable says; the host's own time-out holds beside it. */
+  readonly timeout: number | undefined;
+}
+
+/** In what form metrics are sent. */
+export interface MetricForm {
+  readonly temporality: 'cumulative' | 'delta';
+  /** Whether histograms of exponential buckets are sent as such. */
+  readonly exponential: boolean;
 }
 
 const DEFAULT_ENDPOINT = 'http://localhost:4318';
@@ -22,16 +31,20 @@ const DEFAULT_ENDPOINT = 'http://localhost:4318';
  * Exporter, "Configuration Options"): those of the signal before the general ones.
  */
 export function destination(signal: Signal, options: OtlpOptions, env: NodeJS.ProcessEnv): Destination {
-  const own = (name: string): string | undefined =>
-    env[`OTEL_EXPORTER_OTLP_${signal.toUpperCase()}_${name}`] ||
-    env[`OTEL_EXPORTER_OTLP_${name}`] ||
-    undefined;
+  const variable = (name: string): string => {
+    const ofSignal = `OTEL_EXPORTER_OTLP_${signal.toUpperCase()}_${name}`;
+    return env[ofSignal] ? ofSignal : `OTEL_EXPORTER_OTLP_${name}`;
+  };
+  const own = (name: string): string | undefined => env[variable(name)] || undefined;
   const protocol = options.protocol ?? own('PROTOCOL') ?? 'http/protobuf';
   if (protocol !== 'http/protobuf' && protocol !== 'http/json')
-    throw fatal(
-      `OTEL_EXPORTER_OTLP_PROTOCOL is ${JSON.stringify(protocol)}: http/protobuf and http/json are spoken here`,
-    );
+    throw wrong(variable('PROTOCOL'), protocol, 'http/protobuf and http/json are spoken here');
   const compression = options.compression ?? own('COMPRESSION') ?? 'gzip';
+  if (compression !== 'gzip' && compression !== 'none')
+    throw wrong(variable('COMPRESSION'), compression, 'expected gzip or none');
+  const timeout = own('TIMEOUT');
+  if (timeout !== undefined && !/^[1-9]\d{0,8}$/.test(timeout))
+    throw wrong(variable('TIMEOUT'), timeout, 'expected milliseconds, such as 10000');
   return {
     url: endpoint(signal, options, env),
     protocol,
@@ -45,6 +58,30 @@ export function destination(signal: Signal, options: OtlpOptions, env: NodeJS.Pr
     cert: options.tls?.cert ?? own('CLIENT_CERTIFICATE'),
     key: options.tls?.key ?? own('CLIENT_KEY'),
     verify: options.tls?.insecure_skip_verify !== true,
+    timeout: timeout === undefined ? undefined : Number(timeout),
+  };
+}
+
+const TEMPORALITY = 'OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE';
+const HISTOGRAM = 'OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION';
+const HISTOGRAMS = new Map([
+  ['explicit_bucket_histogram', 'explicit'],
+  ['base2_exponential_bucket_histogram', 'exponential'],
+]);
+
+/** The options, then the variables (specification, "OpenTelemetry Metrics Exporter - OTLP"). */
+export function metricForm(options: OtlpOptions, env: NodeJS.ProcessEnv): MetricForm {
+  const preference = (env[TEMPORALITY] || 'cumulative').toLowerCase();
+  if (!['cumulative', 'delta', 'lowmemory'].includes(preference))
+    throw wrong(TEMPORALITY, preference, 'expected cumulative, delta or lowmemory');
+  const aggregation = (env[HISTOGRAM] || 'base2_exponential_bucket_histogram').toLowerCase();
+  const histogram = HISTOGRAMS.get(aggregation);
+  if (histogram === undefined)
+    throw wrong(HISTOGRAM, aggregation, `expected ${[...HISTOGRAMS.keys()].join(' or ')}`);
+  return {
+    // Ours are observed from outside: where memory is to be spared, they stay cumulative.
+    temporality: options.temporality ?? (preference === 'delta' ? 'delta' : 'cumulative'),
+    exponential: (options.histogram ?? histogram) === 'exponential',
   };
 }
 
@@ -96,6 +133,10 @@ function decoded(text: string): string {
   } catch {
     return text;
   }
+}
+
+function wrong(variable: string, value: string, expected: string): Error {
+  return fatal(`${variable} is ${JSON.stringify(value)}: ${expected}`);
 }
 
 function fatal(message: string): Error {

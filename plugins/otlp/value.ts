@@ -1,3 +1,4 @@
+import type { Attributes } from '@opentelemetry/api';
 import type { FieldValue } from '../sdk/index.js';
 
 /** An OTLP `AnyValue` (common.proto), before it is written as protobuf or JSON. */
@@ -40,4 +41,12 @@ export function anyValue(value: FieldValue, isFloat = false): AnyValue {
       anyValue(one, isFloat),
     ]),
   };
+}
+
+/** Attributes of the SDK's: undefined ones are none. */
+export function attributesOf(attributes: Attributes): KeyValue[] {
+  return Object.entries(attributes).flatMap(([name, value]) => {
+    const present = Array.isArray(value) ? value.filter((one) => one !== null && one !== undefined) : value;
+    return present === undefined ? [] : [[name, anyValue(present as FieldValue)] as const];
+  });
 }

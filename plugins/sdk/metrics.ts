@@ -53,4 +53,18 @@ export interface HistogramValue {
   readonly count: number;
   /** Absent where it cannot be known (a histogram that the kernel keeps in a hash). bigint only where a number would not be exact. */
   readonly sum?: number | bigint;
+  /** The same observations in finer buckets; absent unless the map's `buckets` are exponential. */
+  readonly exponential?: ExponentialBuckets;
+}
+
+/**
+ * Buckets of an OpenTelemetry exponential histogram (data model, "ExponentialHistogram"): the n-th of `counts` holds
+ * the observations in (base^(offset+n), base^(offset+n+1)], where base is 2^(2^-scale).
+ */
+export interface ExponentialBuckets {
+  readonly scale: number;
+  /** Observations of 0. */
+  readonly zeroCount: number;
+  readonly offset: number;
+  readonly counts: readonly number[];
 }

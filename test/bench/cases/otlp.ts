@@ -80,9 +80,10 @@ export const otlpMetrics: BenchCase = {
     await once(server, 'listening');
     const url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/v1/metrics`);
     const log = { debug() {}, info() {}, warn() {}, error() {} };
+    const telemetry = { counter: () => ({ add() {} }) };
     const checked = await otlp.options['~standard'].validate({ endpoint: url.origin });
     if (checked.issues) throw new Error('the options have changed');
-    const sink = await otlp.open(checked.value, { directory: '/', log } as unknown as SinkContext);
+    const sink = await otlp.open(checked.value, { directory: '/', log, telemetry } as unknown as SinkContext);
     const [own, their] = [ourBatch(), theirBatch()];
     const timed = async (send: () => Promise<void>): Promise<number> => {
       received = 0;

@@ -43,6 +43,7 @@ let answer:
 let sink: Sink | undefined;
 
 beforeEach(async () => {
+  counted.clear();
   posts = [];
   answer = { status: 200 };
   server = createServer((request, response) => {
@@ -69,10 +70,16 @@ afterEach(async () => {
   server.close();
 });
 
+const counted = new Map<string, number>();
 const context = {
   name: 'o',
   directory: '/',
   log: { debug() {}, info() {}, warn() {}, error() {} },
+  telemetry: {
+    counter: (name: string) => ({
+      add: (value: number) => counted.set(name, (counted.get(name) ?? 0) + value),
+    }),
+  },
 } as unknown as SinkContext;
 
 async function parsed(options: object) {
@@ -281,14 +288,16 @@ describe('metrics', () => {
     expect(await sent(metricBatch(20n, { counter: 7, counts: [1, 4, 3] }))).toEqual(['2', '10', '0,2,0']);
     // Not taken: the next one has it, too.
     answer = { status: 503 };
-    expect(await sent(metricBatch(30n, { counter: 8 }))).toEqual(['1', '20', '0,-2,0']);
+    expect(await sent(metricBatch(30n, { counter: 8, counts: [1, 4, 4] }))).toEqual(['1', '20', '0,0,1']);
     answer = { status: 400 };
-    await sent(metricBatch(40n, { counter: 9 }));
+    await sent(metricBatch(40n, { counter: 9, counts: [1, 4, 4] }));
     answer = { status: 200 };
-    expect((await sent(metricBatch(50n, { counter: 12 }))).slice(0, 2)).toEqual(['5', '20']);
-    expect(await sent(metricBatch(60n, { counter: 3, start: 55n, counts: [1, 0, 0] }))).toEqual([
+    expect(await sent(metricBatch(50n, { counter: 12, counts: [1, 5, 4] }))).toEqual(['5', '20', '0,1,1']);
+    // A bucket that the kernel has no longer: what is there is told whole.
+    expect(await sent(metricBatch(55n, { counter: 12, counts: [1, 2, 9] }))).toEqual(['0', '50', '1,2,9']);
+    expect(await sent(metricBatch(60n, { counter: 3, start: 57n, counts: [1, 0, 0] }))).toEqual([
       '3',
-      '55',
+      '57',
       '1,0,0',
     ]);
   });

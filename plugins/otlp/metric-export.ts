@@ -1,0 +1,154 @@
+import { OTLPMetricExporterBase } from '@opentelemetry/exporter-metrics-otlp-http';
+import type { IOtlpExportDelegate } from '@opentelemetry/otlp-exporter-base';
+import { resourceFromAttributes } from '@opentelemetry/resources';
+import {
+  AggregationTemporality,
+  MeterProvider,
+  type MetricProducer,
+  MetricReader,
+  type ResourceMetrics,
+} from '@opentelemetry/sdk-metrics';
+import { type MetricBatch, metricProducer, type SinkTelemetry, type WriteResult } from '../sdk/index.js';
+import type { OtlpClient } from './client.js';
+import { DeltaProducer } from './delta.js';
+import { metricsJson } from './json.js';
+import { metricsProtobuf } from './protobuf.js';
+import type { MetricForm } from './settings.js';
+
+interface Settings extends MetricForm {
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly scope: { readonly name: string; readonly version: string };
+  readonly telemetry: SinkTelemetry;
+}
+
+/**
+ * Metrics through the OpenTelemetry SDK: a reader collects from our producer, and the OTLP exporter exports. When to
+ * read is the pipeline's to say, and so is when to repeat; what the exporter hands on to, its delegate, is therefore
+ * ours: the SDK's own has a queue and a retry timer beside the pipeline's, takes a partial success for a whole one,
+ * and its serialisers round 64-bit integers.
+ */
+export class MetricExport {
+  private batch: MetricBatch | undefined;
+  private readonly reader: MetricReader;
+  private readonly provider: MeterProvider;
+  private readonly exporter: OTLPMetricExporterBase;
+  private readonly delegate: PipelineDelegate;
+  private readonly delta: DeltaProducer | undefined;
+  private readonly accepted: { add(value: number): void };
+  private readonly rejected: { add(value: number): void };
+
+  constructor(client: OtlpClient, { attributes, scope, temporality, exponential, telemetry }: Settings) {
+    const cumulative = metricProducer(() => this.batch ?? { kind: 'metrics', time: 0n, families: [] }, {
+      scope,
+      exponential,
+    });
+    this.delta = temporality === 'delta' ? new DeltaProducer(cumulative) : undefined;
+    this.delegate = new PipelineDelegate(client);
+    this.exporter = new OTLPMetricExporterBase(this.delegate, {
+      temporalityPreference:
+        temporality === 'delta' ? AggregationTemporality.DELTA : AggregationTemporality.CUMULATIVE,
+    });
+    this.reader = new DemandReader(this.delta ?? cumulative, this.exporter);
+    this.provider = new MeterProvider({
+      resource: resourceFromAttributes(attributes),
+      readers: [this.reader],
+    });
+    this.accepted = telemetry.counter('points_total', 'Metric points that the collector took.');
+    this.rejected = telemetry.counter(
+      'rejected_points_total',
+      'Metric points that the collector refused for good, whole or in part.',
+    );
+  }
+
+  /** One read and one attempt. */
+  async write(batch: MetricBatch, signal: AbortSignal): Promise<WriteResult> {
+    this.batch = batch;
+    const { resourceMetrics } = await this.reader.collect();
+    this.batch = undefined;
+    const points = countPoints(resourceMetrics);
+    if (points === 0) return { status: 'ok' };
+    const result = await this.delegate.attempt(this.exporter, resourceMetrics, signal);
+    if (result.status === 'ok') {
+      const rejected = Math.min(result.rejected ?? 0, points);
+      this.accepted.add(points - rejected);
+      this.rejected.add(rejected);
+      // What was refused as a whole goes with the next difference.
+      this.delta?.taken();
+    } else if (result.status === 'drop') this.rejected.add(points);
+    return result;
+  }
+
+  close(): Promise<void> {
+    return this.provider.shutdown();
+  }
+}
+
+/** Reads when it is asked to, and at no other time. */
+class DemandReader extends MetricReader {
+  constructor(
+    producer: MetricProducer,
+    private readonly exporter: OTLPMetricExporterBase,
+  ) {
+    super({
+      metricProducers: [producer],
+      aggregationTemporalitySelector: (type) => exporter.selectAggregationTemporality(type),
+    });
+  }
+
+  protected override async onForceFlush(): Promise<void> {}
+
+  protected override onShutdown(): Promise<void> {
+    return this.exporter.shutdown();
+  }
+}
+
+/** Serialises exactly, and sends once: what came of it is told to the SDK's exporter, and in full to the pipeline. */
+class PipelineDelegate implements IOtlpExportDelegate<ResourceMetrics> {
+  private signal = new AbortController().signal;
+  private result: WriteResult = { status: 'ok' };
+
+  constructor(private readonly client: OtlpClient) {}
+
+  /** `exporter` is the one that has this delegate. */
+  async attempt(
+    exporter: OTLPMetricExporterBase,
+    metrics: ResourceMetrics,
+    signal: AbortSignal,
+  ): Promise<WriteResult> {
+    this.signal = signal;
+    await new Promise<void>((done) => exporter.export(metrics, () => done()));
+    return this.result;
+  }
+
+  export(
+    metrics: ResourceMetrics,
+    done: Parameters<IOtlpExportDelegate<ResourceMetrics>['export']>[1],
+  ): void {
+    const { client, signal } = this;
+    const body = client.json ? Buffer.from(metricsJson(metrics)) : metricsProtobuf(metrics);
+    void client.send(body, signal).then((result) => {
+      this.result = result;
+      const error = 'error' in result && result.error !== undefined ? { error: new Error(result.error) } : {};
+      done(result.status === 'ok' ? { code: SUCCESS } : { code: FAILED, ...error });
+    });
+  }
+
+  async forceFlush(): Promise<void> {}
+
+  async shutdown(): Promise<void> {
+    this.client.close();
+  }
+
+  /** The exporter's metrics of itself: the pipeline counts. */
+  setMetrics(): void {}
+}
+
+/** `ExportResultCode` of the SDK's core. */
+const SUCCESS = 0;
+const FAILED = 1;
+
+function countPoints({ scopeMetrics }: ResourceMetrics): number {
+  let count = 0;
+  for (const { metrics } of scopeMetrics) for (const { dataPoints } of metrics) count += dataPoints.length;
+  return count;
+}
