@@ -29,6 +29,7 @@ interface Settings extends MetricForm {
  */
 export class MetricExport {
   private batch: MetricBatch | undefined;
+  private turn: Promise<unknown> = Promise.resolve();
   private readonly reader: MetricReader;
   private readonly provider: MeterProvider;
   private readonly exporter: OTLPMetricExporterBase;
@@ -60,8 +61,14 @@ export class MetricExport {
     );
   }
 
-  /** One read and one attempt. */
-  async write(batch: MetricBatch, signal: AbortSignal): Promise<WriteResult> {
+  /** One read and one attempt; one after the other, whatever the host's concurrency: a difference is to the last. */
+  write(batch: MetricBatch, signal: AbortSignal): Promise<WriteResult> {
+    const result = this.turn.then(() => this.attempt(batch, signal));
+    this.turn = result.catch(() => {});
+    return result;
+  }
+
+  private async attempt(batch: MetricBatch, signal: AbortSignal): Promise<WriteResult> {
     this.batch = batch;
     const { resourceMetrics } = await this.reader.collect();
     this.batch = undefined;
