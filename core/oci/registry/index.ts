@@ -1,3 +1,4 @@
+export type { Progress, RegistryOptions } from './connection.js';
 export {
   type Credential,
   credentialFiles,
@@ -5,4 +6,4 @@ export {
   removeCredential,
   saveCredential,
 } from './credentials.js';
-export { type Progress, Registries, type RegistryOptions } from './registry.js';
+export { Registries } from './registry.js';

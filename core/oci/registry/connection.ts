@@ -1,0 +1,82 @@
+import type { Response } from 'undici';
+import type { NetworkReference } from '../reference.js';
+import { apiHost, isLoopback } from './address.js';
+import { Authorizer } from './authorizer.js';
+import type { Credential } from './credentials.js';
+import { createHttpClient, type HttpClient, type HttpOptions, type HttpRequest } from './http.js';
+import { type RetryOptions, withRetry } from './retry.js';
+
+export interface RegistryOptions extends HttpOptions, RetryOptions {
+  /** Speak HTTP without TLS; with a loopback address that is the default, unless `insecure` or `caFile` say of TLS. */
+  readonly plainHttp?: boolean | undefined;
+  /** Asked once a registry, when it wants to know. */
+  readonly credential?: ((registry: string) => Promise<Credential | undefined>) | undefined;
+  /** Bytes of a piece of an upload. Default 8 MiB. */
+  readonly chunk?: number | undefined;
+}
+
+/** Requests to registries: to their addresses, with what each wants to be shown. Keeps the tokens of each. */
+export class Connection {
+  private readonly http: HttpClient;
+  private readonly authorizers = new Map<string, Authorizer>();
+
+  constructor(readonly options: RegistryOptions) {
+    this.http = createHttpClient(options);
+  }
+
+  close(): Promise<void> {
+    return this.http.close();
+  }
+
+  /** Where the API of a registry is. */
+  origin(registry: string): URL {
+    const host = apiHost(registry);
+    // A certificate is spoken of: then there is one.
+    const { plainHttp, insecure, caFile } = this.options;
+    const plain = plainHttp ?? (isLoopback(host) && !insecure && caFile === undefined);
+    return new URL(`${plain ? 'http' : 'https'}://${host}`);
+  }
+
+  /** `path` below a repository: `tags/list`. */
+  url({ registry, repository }: NetworkReference, path: string): URL {
+    return new URL(`/v2/${repository}/${path}`, this.origin(registry));
+  }
+
+  /** Send, and once more with what the registry's challenge asks for. */
+  async send(registry: string, request: HttpRequest, scope: string): Promise<Response> {
+    const authorizer = this.authorizer(registry);
+    // An upload's Location may lead elsewhere: credentials are for the registry only.
+    const isOwn = request.url.origin === this.origin(registry).origin;
+    const first = await this.http.send({
+      ...request,
+      authorization: isOwn ? authorizer.known(scope) : undefined,
+    });
+    if (first.status !== 401 || !isOwn) return first;
+    const authorization = await authorizer.answer(first, request.url, scope, request.signal);
+    return this.http.send({ ...request, authorization });
+  }
+
+  retrying<T>(attempt: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    return withRetry(attempt, this.options, signal);
+  }
+
+  private authorizer(registry: string): Authorizer {
+    let authorizer = this.authorizers.get(registry);
+    if (!authorizer) {
+      const { credential } = this.options;
+      let asked: Promise<Credential | undefined> | undefined;
+      authorizer = new Authorizer(this.http, registry, () => {
+        asked ??= credential?.(registry) ?? Promise.resolve(undefined);
+        return asked;
+      });
+      this.authorizers.set(registry, authorizer);
+    }
+    return authorizer;
+  }
+}
+
+/** Called with bytes that went over the wire. */
+export type Progress = (bytes: number) => void;
+
+export const pullScope = ({ repository }: NetworkReference): string => `repository:${repository}:pull`;
+export const pushScope = ({ repository }: NetworkReference): string => `repository:${repository}:pull,push`;
