@@ -24,9 +24,11 @@ export interface NativeAddon {
   pin(fd: number, path: string): void;
   /**
    * One epoll thread. `onReady` is called on the environment's thread with the ids of rings that became
-   * readable; each is disarmed until {@link NativePoller.arm}. Does not keep the event loop alive.
+   * readable; each is disarmed until {@link NativePoller.arm}. Every `interval` ms the thread looks at the
+   * positions of all armed rings as well, for records that were submitted without a wake-up. Does not keep the
+   * event loop alive.
    */
-  createPoller(onReady: (ids: Uint32Array) => void): NativePoller;
+  createPoller(onReady: (ids: Uint32Array) => void, options: { interval: number }): NativePoller;
   /** The owner's side of a ring: maps its consumer and producer pages. Duplicates `fd`. */
   createRingOwner(fd: number): NativeRingOwner;
   /** The reader's side of a ring, in a worker: maps the data (read-only). Duplicates `fd`. */

@@ -24,12 +24,12 @@ export interface MapSourceOptions {
 /** A hash, array or per-CPU map, read whole every interval by one worker. */
 export class MapSource {
   private readonly worker: DecodeWorker;
-  private timer: NodeJS.Timeout | undefined;
+  private unschedule = (): void => {};
   private reading: Promise<void> | undefined;
   private closed = false;
 
   constructor(
-    pool: DecodePool,
+    private readonly pool: DecodePool,
     private readonly options: MapSourceOptions,
   ) {
     this.worker = pool.assign();
@@ -45,17 +45,7 @@ export class MapSource {
   }
 
   start(): void {
-    const { interval } = this.options;
-    // Maps of one interval are read in one turn: an idle agent then wakes once for all of them.
-    this.timer = setTimeout(
-      () => {
-        void this.read();
-        this.timer = setInterval(() => void this.read(), interval);
-        this.timer.unref();
-      },
-      interval - (performance.now() % interval),
-    );
-    this.timer.unref();
+    this.unschedule = this.pool.schedule.every(this.options.interval, () => void this.read());
     void this.read();
   }
 
@@ -70,13 +60,13 @@ export class MapSource {
   private async readOnce(): Promise<void> {
     for (let attempt = 0; attempt < 3 && !this.closed; attempt++) {
       try {
-        const result = await this.worker.run<ReadResult | UnknownResult>({
-          kind: 'read-map',
+        const read = {
           id: this.id,
           clock: this.options.clock(),
           maxEntries: MAX_ENTRIES,
           follow: this.options.followed(),
-        });
+        };
+        const result = await this.worker.read(read, { alone: attempt > 0 });
         if (result.status === 'read') {
           this.options.onBatch(result);
           return;
@@ -89,6 +79,11 @@ export class MapSource {
     }
   }
 
+  /** For tests: the worker dies, as if it had run out of memory. */
+  killWorker(): Promise<void> {
+    return this.worker.kill();
+  }
+
   async tail(limit: number): Promise<TailResult> {
     const result = await this.worker.run<TailResult | UnknownResult>({ kind: 'tail', id: this.id, limit });
     return result.status === 'tail' ? result : { status: 'tail', ndjson: new Uint8Array(0), count: 0 };
@@ -97,7 +92,7 @@ export class MapSource {
   /** Read a last time, so that nothing counted by then is missing. */
   async close(deadline: number): Promise<void> {
     if (this.closed) return;
-    clearTimeout(this.timer);
+    this.unschedule();
     await Promise.race([
       (async () => {
         await this.reading;

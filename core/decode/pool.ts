@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
-import type { Task } from './tasks.js';
+import { Schedule } from './schedule.js';
+import type { MapRead, ReadResult, ReadsResult, Task, UnknownResult } from './tasks.js';
 
 /**
  * The decode workers. Each is a piscina pool of one thread, because a ring belongs to one worker: that worker
@@ -11,6 +12,8 @@ import type { Task } from './tasks.js';
  * `unknown`, and is told again by the ring's or map's source.
  */
 export class DecodePool {
+  /** Of map reads. */
+  readonly schedule = new Schedule();
   private readonly workers: DecodeWorker[];
 
   constructor(size: number) {
@@ -39,10 +42,17 @@ export class DecodePool {
   }
 }
 
+interface AskedRead {
+  readonly read: MapRead;
+  readonly resolve: (result: ReadResult | UnknownResult) => void;
+  readonly reject: (error: unknown) => void;
+}
+
 export class DecodeWorker {
   load = 0;
   restarts = 0;
   private created = 0;
+  private asked: AskedRead[] = [];
   private readonly pool: Piscina;
 
   constructor(filename: string) {
@@ -64,6 +74,36 @@ export class DecodeWorker {
 
   run<R>(task: Task, transferList: readonly ArrayBuffer[] = []): Promise<R> {
     return this.pool.run(task, { transferList: [...transferList] }) as Promise<R>;
+  }
+
+  /**
+   * Reads that are asked for in one turn go there, and come back, in one message: waking threads costs more than
+   * reading a small map. `alone`: not with others, one of which may have killed the worker.
+   */
+  read(read: MapRead, { alone }: { readonly alone: boolean }): Promise<ReadResult | UnknownResult> {
+    return new Promise((resolve, reject) => {
+      if (alone) return void this.readAsked([{ read, resolve, reject }]);
+      this.asked.push({ read, resolve, reject });
+      if (this.asked.length === 1) queueMicrotask(() => void this.readAsked(this.asked.splice(0)));
+    });
+  }
+
+  private async readAsked(asked: readonly AskedRead[]): Promise<void> {
+    for (let done = 0; done < asked.length; ) {
+      const rest = asked.slice(done);
+      try {
+        const reads = rest.map(({ read }) => read);
+        const { results } = await this.run<ReadsResult>({ kind: 'read-maps', reads });
+        for (const [i, result] of results.entries()) {
+          if (result.status === 'failed') rest[i]?.reject(result.error);
+          else rest[i]?.resolve(result);
+        }
+        done += results.length;
+      } catch (error) {
+        for (const { reject } of rest) reject(error);
+        return;
+      }
+    }
   }
 
   /** For tests of what happens when a worker dies. */

@@ -61,7 +61,7 @@ export class RingSource {
   ) {
     this.owner = new RingOwner(options.fd);
     this.worker = pool.assign();
-    this.id = watcher.add(options.fd, this.owner, () => this.drain());
+    this.id = watcher.add(options.fd, () => this.drain());
   }
 
   get size(): number {

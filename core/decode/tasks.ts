@@ -6,7 +6,7 @@ export type Task =
   | DrainTask
   | SkipTask
   | OpenMapTask
-  | ReadMapTask
+  | ReadMapsTask
   | TailTask
   | { readonly kind: 'close'; readonly id: number }
   | { readonly kind: 'forget'; readonly id: number };
@@ -52,8 +52,13 @@ export interface SkipTask {
   readonly from: number;
 }
 
-export interface ReadMapTask {
-  readonly kind: 'read-map';
+/** Read maps, in this order, for as long as the worker's other work can wait: at least one. */
+export interface ReadMapsTask {
+  readonly kind: 'read-maps';
+  readonly reads: readonly MapRead[];
+}
+
+export interface MapRead {
   readonly id: number;
   readonly clock: ClockOffsets;
   readonly maxEntries: number;
@@ -107,6 +112,17 @@ export interface ReadResult {
   readonly time: bigint;
   readonly output: DecodeOutput;
   readonly followed?: Lines;
+}
+
+/** Of the first maps that were asked for; the others are to be asked for again. */
+export interface ReadsResult {
+  readonly status: 'reads';
+  readonly results: readonly (ReadResult | UnknownResult | FailedResult)[];
+}
+
+export interface FailedResult {
+  readonly status: 'failed';
+  readonly error: unknown;
 }
 
 export interface TailResult {

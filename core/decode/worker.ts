@@ -9,11 +9,14 @@ import type {
   DoneResult,
   DrainResult,
   DrainTask,
+  FailedResult,
   Lines,
+  MapRead,
   OpenMapTask,
   OpenRingTask,
-  ReadMapTask,
+  ReadMapsTask,
   ReadResult,
+  ReadsResult,
   SkipResult,
   SkipTask,
   TailResult,
@@ -83,6 +86,9 @@ class Forms {
   }
 }
 
+/** ms after which no further map is read in one go: rings that share this worker take turns. */
+const READS_MS = 10;
+
 const rings = new Map<number, OpenRing>();
 const maps = new Map<number, OpenMap>();
 const offsets = new Uint32Array(TABLE_RECORDS);
@@ -92,8 +98,8 @@ export default function handle(task: Task): unknown {
   switch (task.kind) {
     case 'drain':
       return drain(task);
-    case 'read-map':
-      return readMap(task);
+    case 'read-maps':
+      return readMaps(task);
     case 'open-ring':
       return openRing(task);
     case 'open-map':
@@ -147,7 +153,7 @@ function drain(task: DrainTask): DrainResult | UnknownResult {
   const records: RecordSet = { memory: ring.reader.memory, offsets, lengths, count: peek.count };
   const output = ring.form.decode(records, task.clock, time, task.spare);
   const followed = ring.form.follow(records, output, task.clock, time, task.follow);
-  return transferred<DrainResult>({
+  const result: DrainResult = {
     status: 'drained',
     records: peek.count,
     bytes: peek.next - task.from,
@@ -158,7 +164,8 @@ function drain(task: DrainTask): DrainResult | UnknownResult {
     time,
     output,
     ...(followed ? { followed } : {}),
-  });
+  };
+  return transferred(result, [result]);
 }
 
 function skip(task: SkipTask): SkipResult | UnknownResult {
@@ -167,7 +174,22 @@ function skip(task: SkipTask): SkipResult | UnknownResult {
   return { status: 'skipped', next: ring.reader.peek(task.from, offsets.subarray(0, 1), lengths, 1).next };
 }
 
-function readMap(task: ReadMapTask): ReadResult | UnknownResult {
+function readMaps({ reads }: ReadMapsTask): ReadsResult {
+  const results: (ReadResult | UnknownResult | FailedResult)[] = [];
+  const begun = performance.now();
+  for (const read of reads) {
+    try {
+      results.push(readMap(read));
+    } catch (error) {
+      results.push({ status: 'failed', error });
+    }
+    if (performance.now() - begun > READS_MS) break;
+  }
+  const read = results.filter((result) => result.status === 'read');
+  return transferred<ReadsResult>({ status: 'reads', results }, read);
+}
+
+function readMap(task: MapRead): ReadResult | UnknownResult {
   const map = maps.get(task.id);
   if (!map) return { status: 'unknown' };
   const { bytes, count, truncated } = map.reader.read({ maxEntries: task.maxEntries });
@@ -178,14 +200,7 @@ function readMap(task: ReadMapTask): ReadResult | UnknownResult {
   if (map.changes) records = map.changes.changed(records, map.form.renderer, task.clock, time);
   const output = map.form.decode(records, task.clock, time);
   const followed = map.form.follow(records, output, task.clock, time, task.follow);
-  return transferred<ReadResult>({
-    status: 'read',
-    entries: count,
-    truncated,
-    time,
-    output,
-    ...(followed ? { followed } : {}),
-  });
+  return { status: 'read', entries: count, truncated, time, output, ...(followed ? { followed } : {}) };
 }
 
 function entries(memory: ArrayBuffer, count: number, stride: number, size: number): RecordSet {
@@ -209,13 +224,17 @@ function wallClock(): bigint {
   return process.hrtime.bigint() + clockOffsets().ktime;
 }
 
-/** Hand the big buffers over instead of copying them. */
-function transferred<T extends DrainResult | ReadResult>(result: T): T {
+/** Hand the big buffers of `results`, which are in `whole`, over instead of copying them. */
+function transferred<T>(whole: T, results: readonly (DrainResult | ReadResult)[]): T {
   const buffers = new Set<ArrayBuffer>();
+  for (const result of results) addBuffers(result, buffers);
+  return move(new TransferList(whole, [...buffers]) as never) as unknown as T;
+}
+
+function addBuffers({ output, followed }: DrainResult | ReadResult, buffers: Set<ArrayBuffer>): void {
   const add = (view: ArrayBufferView | undefined): void => {
     if (view && view.byteLength > 0 && view.buffer instanceof ArrayBuffer) buffers.add(view.buffer);
   };
-  const { output, followed } = result;
   add(output.ndjson);
   add(output.lineEnds);
   add(followed?.ndjson);
@@ -238,7 +257,6 @@ function transferred<T extends DrainResult | ReadResult>(result: T): T {
     add(groups.buckets);
     add(groups.bucketValues);
   }
-  return move(new TransferList(result, [...buffers]) as never) as unknown as T;
 }
 
 /** Piscina's own marker for "send `value`, and transfer these". */

@@ -1,12 +1,5 @@
 import type { NativePoller } from '../../native/addon.js';
 import { addon, guarded } from './addon.js';
-import type { RingOwner } from './ring-owner.js';
-
-interface Watched {
-  readonly owner: RingOwner;
-  readonly onReady: () => void;
-  armed: boolean;
-}
 
 export interface RingWatcherOptions {
   /** ms between the slow looks. Default 250. */
@@ -14,24 +7,24 @@ export interface RingWatcherOptions {
 }
 
 /**
- * Says when rings have something to read: one epoll thread for all of them, and a slow look at the positions for
- * records that were submitted without a wake-up. A report disarms its ring until {@link arm}. Keeps no event loop
- * alive.
+ * Says when rings have something to read: one epoll thread for all of them, which also looks slowly at their
+ * positions, for records that were submitted without a wake-up. While nothing happens, this thread is never woken.
+ * A report disarms its ring until {@link arm}. Keeps no event loop alive.
  */
 export class RingWatcher {
   private readonly poller: NativePoller;
-  private readonly timer: NodeJS.Timeout;
-  private readonly rings = new Map<number, Watched>();
+  private readonly rings = new Map<number, () => void>();
   private nextId = 1;
 
   constructor({ interval = 250 }: RingWatcherOptions = {}) {
     this.poller = guarded(() =>
-      addon().createPoller((ids) => {
-        for (const id of ids) this.report(id);
-      }),
+      addon().createPoller(
+        (ids) => {
+          for (const id of ids) this.rings.get(id)?.();
+        },
+        { interval },
+      ),
     );
-    this.timer = setInterval(() => this.look(), interval);
-    this.timer.unref();
   }
 
   /** A number that no ring had or will have: descriptors are reused, ids are not. */
@@ -39,46 +32,27 @@ export class RingWatcher {
     return this.nextId++;
   }
 
-  /** Watch a ring, armed from the start. `onReady` must not throw. */
-  add(fd: number, owner: RingOwner, onReady: () => void): number {
+  /** Watch a ring, armed from the start. Duplicates `fd`. `onReady` must not throw. */
+  add(fd: number, onReady: () => void): number {
     const id = this.newId();
     guarded(() => this.poller.add(id, fd));
-    this.rings.set(id, { owner, onReady, armed: true });
+    this.rings.set(id, onReady);
     return id;
   }
 
   /** Report once more: at once, when the ring has unreleased records now. Of a ring that was removed: nothing. */
   arm(id: number): void {
-    const ring = this.rings.get(id);
-    if (!ring) return;
-    ring.armed = true;
-    guarded(() => this.poller.arm(id));
+    if (this.rings.has(id)) guarded(() => this.poller.arm(id));
   }
 
-  /** After this, `onReady` of `id` is not called any more. Before the ring's owner is closed. */
+  /** After this, `onReady` of `id` is not called any more. */
   remove(id: number): void {
     if (this.rings.delete(id)) guarded(() => this.poller.remove(id));
   }
 
   /** Ends the thread. Idempotent. */
   close(): void {
-    clearInterval(this.timer);
     this.rings.clear();
     this.poller.close();
-  }
-
-  private report(id: number): void {
-    const ring = this.rings.get(id);
-    if (!ring?.armed) return;
-    ring.armed = false;
-    ring.onReady();
-  }
-
-  private look(): void {
-    for (const [id, ring] of this.rings) {
-      if (!ring.armed) continue;
-      const { consumer, producer } = ring.owner.positions();
-      if (producer !== consumer) this.report(id);
-    }
   }
 }

@@ -1,27 +1,32 @@
 #pragma once
 
-#include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <unordered_map>
 #include <vector>
 
 #include "descriptor.h"
+#include "ring_memory.h"
 
 /**
  * A thread in epoll_wait over rings, each armed for one report. It collects the ids of readable rings and calls
- * `wake` when the collection was empty; `Take` empties it. Knows nothing of JavaScript.
+ * `wake` when the collection was empty; `Take` empties it. Every `interval` it also looks at the positions of all
+ * armed rings, for records that were submitted without a wake-up: nothing but this thread wakes for that. Knows
+ * nothing of JavaScript.
  */
 class Poller {
  public:
   /** `wake` is called on the poller's thread, and never after `Stop` returned. */
-  explicit Poller(std::function<void()> wake);
+  Poller(std::chrono::milliseconds interval, std::function<void()> wake);
   Poller(const Poller&) = delete;
   Poller& operator=(const Poller&) = delete;
   ~Poller() { Stop(); }
 
+  /** Throws Failure when `fd` is no ring buffer. Duplicates it. */
   void Add(uint32_t id, int fd);
   void Arm(uint32_t id);
   /** `Take` does not give `id` any more. */
@@ -31,14 +36,30 @@ class Poller {
   void Stop();
 
  private:
-  void Loop();
+  struct Watched {
+    /** With a duplicate of our own: removing from epoll stays right whatever became of the caller's descriptor. */
+    std::unique_ptr<RingMemory> ring;
+    /** False between a report and `Arm`. */
+    bool armed = true;
+  };
 
+  void Loop();
+  /** ms until the next look; -1 while there is nothing to look at. */
+  int Patience();
+  /** With the mutex held. */
+  void Report(uint32_t id);
+  void Look();
+  void Nudge();
+
+  const std::chrono::milliseconds interval_;
   std::function<void()> wake_;
   Descriptor epoll_;
-  Descriptor stop_;
+  /** An eventfd that ends epoll_wait: the thread is to stop, or has its first ring. */
+  Descriptor nudge_;
   std::thread thread_;
   std::mutex mutex_;
-  /** Our own duplicates: removing from epoll stays right whatever became of the caller's descriptor. */
-  std::unordered_map<uint32_t, Descriptor> watched_;
+  bool stopping_ = false;
+  std::chrono::steady_clock::time_point next_look_;
+  std::unordered_map<uint32_t, Watched> watched_;
   std::vector<uint32_t> ready_;
 };

@@ -1,5 +1,6 @@
 #include "poller_handle.h"
 
+#include <chrono>
 #include <cstring>
 #include <utility>
 
@@ -8,6 +9,8 @@
 namespace {
 
 constexpr double kMaxU32 = 4294967295.0;
+/** A day, ms. */
+constexpr double kMaxInterval = 86400000.0;
 
 }  // namespace
 
@@ -23,7 +26,8 @@ Napi::Function PollerHandle::Define(Napi::Env env) {
 
 Napi::Value PollerHandle::Create(const Napi::CallbackInfo& info) {
   if (info.Length() < 1 || !info[0].IsFunction()) throw Napi::TypeError::New(info.Env(), "onReady must be a function");
-  return Environment::Of(info.Env()).poller.New({info[0]});
+  double interval = IntegerOption(info, 1, "interval", 1, kMaxInterval);
+  return Environment::Of(info.Env()).poller.New({info[0], Napi::Number::New(info.Env(), interval)});
 }
 
 PollerHandle::PollerHandle(const Napi::CallbackInfo& info) : Napi::ObjectWrap<PollerHandle>(info) {
@@ -39,7 +43,8 @@ PollerHandle::PollerHandle(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Po
   channel_ = channel.release();
   try {
     Guard(env, [&] {
-      channel_->poller = std::make_unique<Poller>([function = channel_->function] {
+      std::chrono::milliseconds interval(info[1].As<Napi::Number>().Int64Value());
+      channel_->poller = std::make_unique<Poller>(interval, [function = channel_->function] {
         // Refused while the environment ends: there is nobody to tell then.
         napi_call_threadsafe_function(function, nullptr, napi_tsfn_nonblocking);
       });

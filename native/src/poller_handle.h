@@ -11,7 +11,7 @@
 class PollerHandle : public Napi::ObjectWrap<PollerHandle>, private EnvironmentHook {
  public:
   static Napi::Function Define(Napi::Env env);
-  /** `createPoller(onReady)` */
+  /** `createPoller(onReady, { interval })` */
   static Napi::Value Create(const Napi::CallbackInfo& info);
   explicit PollerHandle(const Napi::CallbackInfo& info);
   ~PollerHandle() override { Stop(); }

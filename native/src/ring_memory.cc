@@ -27,8 +27,9 @@ RingMemory::RingMemory(int fd, Side side)
     throw Failure::Invalid("map " + std::string(info.name) + " is no ring buffer");
   }
   size_ = info.max_entries;
-  if (side == Side::kOwner) {
-    consumer_ = static_cast<uint64_t*>(Map(fd_.get(), page_, PROT_READ | PROT_WRITE, 0, "the consumer page"));
+  if (side != Side::kReader) {
+    const int protection = side == Side::kOwner ? PROT_READ | PROT_WRITE : PROT_READ;
+    consumer_ = static_cast<uint64_t*>(Map(fd_.get(), page_, protection, 0, "the consumer page"));
     try {
       producer_ = static_cast<uint64_t*>(Map(fd_.get(), page_, PROT_READ, page_, "the producer page"));
     } catch (...) {

@@ -19,6 +19,8 @@ class RingMemory {
     kOwner,
     /** Producer page and data, read-only. */
     kReader,
+    /** Consumer and producer page, read-only. */
+    kWatcher,
   };
 
   /** Throws Failure when `fd` is no ring buffer. Duplicates it. */
@@ -29,12 +31,14 @@ class RingMemory {
 
   uint32_t size() const { return size_; }
   uint64_t Producer() const { return __atomic_load_n(producer_, __ATOMIC_ACQUIRE); }
-  /** Owner only. */
+  /** Owner and watcher only. */
   uint64_t Consumer() const { return __atomic_load_n(consumer_, __ATOMIC_ACQUIRE); }
+  /** Owner only. */
   void SetConsumer(uint64_t position) { __atomic_store_n(consumer_, position, __ATOMIC_RELEASE); }
   /** Reader only: 2 × size bytes. */
   uint8_t* data() const { return data_; }
 
+  int fd() const { return fd_.get(); }
   bool mapped() const { return producer_ != nullptr; }
   void Unmap();
 

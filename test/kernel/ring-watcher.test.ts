@@ -38,7 +38,7 @@ describe('RingWatcher', () => {
   it('reports a ring once, and once more when armed', async () => {
     watcher = new RingWatcher({ interval: 60_000 });
     let reports = 0;
-    const id = watcher.add(object.map('events').fd, owner, () => reports++);
+    const id = watcher.add(object.map('events').fd, () => reports++);
     await make('make');
     expect(await until(() => reports === 1, 2000)).toBe(true);
     await make('make');
@@ -58,7 +58,7 @@ describe('RingWatcher', () => {
   it('finds records that were submitted without a wake-up by looking slowly', async () => {
     watcher = new RingWatcher({ interval: 100 });
     let reports = 0;
-    watcher.add(object.map('events').fd, owner, () => reports++);
+    watcher.add(object.map('events').fd, () => reports++);
     await pause(20);
     await make('make_quietly');
     expect(reports).toBe(0);
@@ -71,7 +71,7 @@ describe('RingWatcher', () => {
     watcher = new RingWatcher({ interval: 10 });
     let reports = 0;
     for (let round = 0; round < 50; round++) {
-      const id = watcher.add(object.map('events').fd, owner, () => reports++);
+      const id = watcher.add(object.map('events').fd, () => reports++);
       // The records of earlier rounds are unreleased: the epoll thread reports at once, perhaps already.
       await make('make');
       const before = reports;
@@ -86,7 +86,7 @@ describe('RingWatcher', () => {
     watcher = new RingWatcher();
     const ids = new Set<number>();
     for (let i = 0; i < 100; i++) {
-      const id = watcher.add(object.map('events').fd, owner, () => {});
+      const id = watcher.add(object.map('events').fd, () => {});
       watcher.remove(id);
       ids.add(id).add(watcher.newId());
     }
@@ -96,7 +96,7 @@ describe('RingWatcher', () => {
   it('may be closed by the report itself', async () => {
     watcher = new RingWatcher();
     let reports = 0;
-    watcher.add(object.map('events').fd, owner, () => {
+    watcher.add(object.map('events').fd, () => {
       reports++;
       watcher.close();
     });

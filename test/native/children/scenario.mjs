@@ -76,12 +76,15 @@ export async function scenario({ addon: path, object: objectPath }, at) {
     report = resolve;
   });
   const { owner } = alive;
-  alive.poller = addon.createPoller((ids) => {
-    // Keep the reports coming for as long as records do.
-    owner.release(owner.positions().producer);
-    for (const id of ids) alive?.poller?.arm(id);
-    report();
-  });
+  alive.poller = addon.createPoller(
+    (ids) => {
+      // Keep the reports coming for as long as records do.
+      owner.release(owner.positions().producer);
+      for (const id of ids) alive?.poller?.arm(id);
+      report();
+    },
+    { interval: 5 },
+  );
   alive.poller.add(1, fd);
   if (!(await reach('polling'))) return;
 

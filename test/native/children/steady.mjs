@@ -17,7 +17,7 @@ async function round(attached) {
   const owner = addon.createRingOwner(fd);
   const reader = addon.createRingReader(fd);
   const table = addon.createMapReader(object.mapFd('table'));
-  const poller = addon.createPoller(() => {});
+  const poller = addon.createPoller(() => {}, { interval: 5 });
   poller.add(1, fd);
   if (attached) {
     await object.attach('on_getpgid');
