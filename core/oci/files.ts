@@ -4,7 +4,7 @@ import { type FileHandle, link, lstat, mkdir, open, rename, rm, stat } from 'nod
 import { dirname, join } from 'node:path';
 import { errnoOf, ioError, OciError } from './error.js';
 
-/** Scratch files of ours in a store begin so; see `removeLeftovers` in `store.ts`. */
+/** Scratch files of ours in a store begin so; see `removeLeftovers` in `leftovers.ts`. */
 export const SCRATCH_PREFIX = '.tmp-';
 
 /**

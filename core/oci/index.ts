@@ -32,6 +32,7 @@ export {
   type RegistryOptions,
   removeCredential,
   saveCredential,
+  type UploadContent,
 } from './registry/index.js';
 export type { FetchOptions, ImageSource, SourceOptions } from './source.js';
 export { ImageStore, type StoredImage } from './store.js';

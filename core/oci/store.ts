@@ -1,19 +1,14 @@
-import { lstat, readdir, realpath, rm } from 'node:fs/promises';
+import { lstat, realpath, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Descriptor } from './descriptor.js';
 import { type Digest, digestOf, digestParts } from './digest.js';
 import { errnoOf, ioError, OciError } from './error.js';
-import {
-  createAtomically,
-  isOwnFolder,
-  makeFolder,
-  readRegularFile,
-  SCRATCH_PREFIX,
-  writeAtomically,
-} from './files.js';
+import { createAtomically, isOwnFolder, makeFolder, readRegularFile, writeAtomically } from './files.js';
 import { removeGarbage } from './garbage.js';
 import { type Blob, buildProbeImage, type Probe, type ProbeDetails, readProbe } from './image.js';
-import { decodeJson, encodeJson, isRecord } from './json.js';
+import { encodeJson } from './json.js';
+import { checkLayoutVersion } from './layout-version.js';
+import { removeLeftovers } from './leftovers.js';
 import { MAX_MANIFEST } from './limits.js';
 import { type LockOptions, withLock } from './lock.js';
 import { parseManifest } from './manifest.js';
@@ -41,9 +36,6 @@ export interface StoredImage {
   readonly platforms?: readonly Platform[];
 }
 
-/** Older scratch files were left by a process that was killed. */
-const LEFTOVER_MS = 60 * 60 * 1000;
-
 /**
  * An OCI image layout in a folder, the same that BumbleBee keeps in `~/.bumblebee/store`. The folder may be a
  * symbolic link; nothing inside it may. A store that does not exist is empty, and is made by the first write.
@@ -66,18 +58,19 @@ export class ImageStore implements ImageSource {
 
   /** Every named image, by name. `INVALID_STORE` when `index.json` is damaged; a damaged image is listed. */
   async list(): Promise<StoredImage[]> {
+    const images: StoredImage[] = [];
+    // In turn: thousands at once would need as many open files.
+    for (const { name, descriptor } of await this.entries())
+      images.push({ name, descriptor, ...(await this.#contents(descriptor)) });
+    return images;
+  }
+
+  /** Names and what they stand for, by name; no image is read. */
+  async entries(): Promise<{ readonly name: string; readonly descriptor: Descriptor }[]> {
     const { entries } = await readStoreIndex(await this.#root());
-    const named = entries.flatMap(({ name, descriptor }) =>
-      name === undefined ? [] : [{ name, descriptor }],
-    );
-    named.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
-    return Promise.all(
-      named.map(async ({ name, descriptor }) => ({
-        name,
-        descriptor,
-        ...(await this.#contents(descriptor)),
-      })),
-    );
+    return entries
+      .flatMap(({ name, descriptor }) => (name === undefined ? [] : [{ name, descriptor }]))
+      .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   }
 
   /**
@@ -148,13 +141,47 @@ export class ImageStore implements ImageSource {
     return image.manifest.descriptor;
   }
 
-  /** Store a manifest under a name, and blobs that it refers to: blobs first, the name last. */
-  async putImage(name: string, manifest: Blob, blobs: readonly Blob[]): Promise<void> {
+  /**
+   * Whether a blob is there, whole. One that is counts as new: it is not cleared away before an image names it
+   * (see `removeGarbage`).
+   */
+  async hasBlob(descriptor: Descriptor): Promise<boolean> {
+    const root = await this.#root();
+    const path = await this.#existingBlobPath(root, descriptor.digest);
+    if (path === undefined) return false;
+    try {
+      await this.fetch(descriptor, { limit: descriptor.size });
+      await utimes(path, new Date(), new Date());
+      return true;
+    } catch {
+      // Missing, damaged, not ours to touch: to be written again, which tells why where that fails.
+      return false;
+    }
+  }
+
+  /** Store a blob that no image names yet; see {@link ImageStore.putImage}. */
+  async putBlob(blob: Blob): Promise<void> {
+    await this.#writeBlob(await this.#create(), blob);
+  }
+
+  /**
+   * Store a manifest under a name, and blobs that it refers to: blobs first, the name last. `present`: others, which
+   * {@link ImageStore.putBlob} stored before.
+   */
+  async putImage(
+    name: string,
+    manifest: Blob,
+    blobs: readonly Blob[],
+    present: readonly Descriptor[] = [],
+  ): Promise<void> {
     const root = await this.#create();
     await withLock(
       root,
       async () => {
         await removeLeftovers(root);
+        for (const { digest } of present)
+          if (!(await this.#hasFile(root, digest)))
+            throw new OciError('NOT_FOUND', `${digest} was removed from ${this.folder} meanwhile: try again`);
         for (const blob of [...blobs, manifest]) await this.#writeBlob(root, blob);
         const index = await readStoreIndex(root);
         await writeAtomically(
@@ -246,6 +273,15 @@ export class ImageStore implements ImageSource {
     return exists ? join(folder, hex) : undefined;
   }
 
+  async #hasFile(root: string, digest: Digest): Promise<boolean> {
+    const path = await this.#existingBlobPath(root, digest);
+    if (path === undefined) return false;
+    return lstat(path).then(
+      (stat) => stat.isFile(),
+      () => false,
+    );
+  }
+
   /** A whole blob that is there already is left alone; a damaged one is replaced. */
   async #writeBlob(root: string, { descriptor, bytes }: Blob): Promise<void> {
     const { algorithm, hex } = digestParts(descriptor.digest);
@@ -278,38 +314,6 @@ export class ImageStore implements ImageSource {
     const document = parseManifest(bytes, descriptor.mediaType, descriptor.digest);
     if (document.kind !== 'manifest') throw new OciError('INVALID_MANIFEST', `${descriptor.digest}: nested`);
     return [document.config, ...document.layers].reduce((total, { size }) => total + size, descriptor.size);
-  }
-}
-
-/** image-layout.md: the version is 1.0.0 in every revision so far; another one is not ours to write into. */
-async function checkLayoutVersion(root: string): Promise<void> {
-  const path = join(root, 'oci-layout');
-  const bytes = await readRegularFile(path, 64 * 1024);
-  if (bytes === undefined) return;
-  let version: unknown;
-  try {
-    const value = decodeJson(bytes);
-    version = isRecord(value) ? value.imageLayoutVersion : undefined;
-  } catch (cause) {
-    throw new OciError('INVALID_STORE', `${path} is damaged: not JSON`, { cause });
-  }
-  if (version !== '1.0.0') {
-    throw new OciError(
-      'INVALID_STORE',
-      `${path} says layout version ${JSON.stringify(version)}, not "1.0.0"`,
-    );
-  }
-}
-
-async function removeLeftovers(root: string): Promise<void> {
-  for (const name of await readdir(root)) {
-    if (!name.startsWith(SCRATCH_PREFIX)) continue;
-    const path = join(root, name);
-    const age = await lstat(path).then(
-      (stat) => Date.now() - stat.mtimeMs,
-      () => 0,
-    );
-    if (age > LEFTOVER_MS) await rm(path, { force: true });
   }
 }
 

@@ -2,10 +2,11 @@ import type { Descriptor } from './descriptor.js';
 import { OciError } from './error.js';
 import type { Blob } from './image.js';
 import { MAX_MANIFEST, MAX_PROGRAM } from './limits.js';
-import { type Manifest, parseManifest } from './manifest.js';
+import { parseManifest } from './manifest.js';
+import { mountSource } from './mount.js';
 import { parseReference, type Reference } from './reference.js';
 import type { Progress, Registries } from './registry/index.js';
-import type { FetchOptions, ImageSource } from './source.js';
+import type { ImageSource } from './source.js';
 import type { ImageStore } from './store.js';
 
 export interface TransferOptions {
@@ -18,17 +19,19 @@ export interface TransferOptions {
 /** Bytes of everything that one image may bring: an index has many. */
 const MAX_IMAGE = 1024 * 1024 * 1024;
 
-/** An image whole: its own document, and everything below it. */
-interface WholeImage {
+/** The documents of an image, and what they name. */
+interface ImageDocuments {
   readonly top: Blob;
   /** Manifests of an index; none of a manifest. */
   readonly manifests: readonly Blob[];
-  readonly blobs: readonly Blob[];
+  /** Configs and layers, each once. */
+  readonly blobs: readonly Descriptor[];
 }
 
 /**
- * Copy an image, whole and verified, from a registry to a store under the reference as typed. Returns its
- * descriptor. `NOT_FOUND` where the registry has none.
+ * Copy an image, whole and verified, from a registry to a store under the reference as typed. Blobs are stored as
+ * they come, the name last: what an interrupted pull has brought, the next one need not fetch. Returns its descriptor.
+ * `NOT_FOUND` where the registry has none.
  */
 export async function pullImage(
   registries: Registries,
@@ -36,11 +39,23 @@ export async function pullImage(
   reference: Reference,
   options: TransferOptions = {},
 ): Promise<Descriptor> {
-  const descriptor = await registries.resolve(reference, signalOf(options));
+  const { signal, onPart, progress } = options;
+  const descriptor = await registries.resolve(reference, signalOf(signal));
   if (descriptor === undefined)
     throw new OciError('NOT_FOUND', `the registry has no image ${reference.text}`);
-  const { top, manifests, blobs } = await readWhole(registries, descriptor, reference, options);
-  await store.putImage(reference.text, top, [...blobs, ...manifests]);
+  const { top, manifests, blobs } = await readDocuments(registries, descriptor, reference, options);
+  for (const blob of blobs) {
+    if (await store.hasBlob(blob)) continue;
+    onPart?.('blob', blob);
+    const fetchOptions = {
+      reference,
+      limit: MAX_PROGRAM,
+      ...signalOf(signal),
+      ...(progress && { progress }),
+    };
+    await store.putBlob({ descriptor: blob, bytes: await registries.fetch(blob, fetchOptions) });
+  }
+  await store.putImage(reference.text, top, manifests, blobs);
   return descriptor;
 }
 
@@ -51,72 +66,73 @@ export async function pushImage(
   reference: Reference,
   options: TransferOptions & { /** Where to, if not where it is named. */ readonly to?: Reference } = {},
 ): Promise<Descriptor> {
+  const { signal, onPart, progress, to = reference } = options;
   const descriptor = await store.resolve(reference);
   if (descriptor === undefined)
     throw new OciError('NOT_FOUND', `no image ${reference.text} in the store ${store.folder}`);
-  const image = await readWhole(store, descriptor, reference, signalOf(options));
-  const to = options.to ?? reference;
-  const signal = signalOf(options);
-  for (const blob of image.blobs) {
-    options.onPart?.('blob', blob.descriptor);
-    await registries.pushBlob(to, blob, {
-      ...signal,
-      ...(options.progress ? { progress: options.progress } : {}),
-    });
+  const { top, manifests, blobs } = await readDocuments(store, descriptor, reference, { signal });
+  for (const blob of blobs) {
+    onPart?.('blob', blob);
+    const bytes = await store.fetch(blob, { limit: MAX_PROGRAM });
+    const from = await mountSource(store, blob.digest, to);
+    const read = async function* () {
+      yield bytes;
+    };
+    await registries.pushBlob(to, { digest: blob.digest, size: blob.size, read }, { signal, from, progress });
   }
-  for (const manifest of image.manifests)
-    await registries.pushManifest(to, manifest, { ...signal, byDigest: true });
-  options.onPart?.('manifest', image.top.descriptor);
-  await registries.pushManifest(to, image.top, signal);
+  for (const manifest of manifests)
+    await registries.pushManifest(to, manifest, { ...signalOf(signal), byDigest: true });
+  onPart?.('manifest', top.descriptor);
+  await registries.pushManifest(to, top, signalOf(signal));
   return descriptor;
 }
 
-async function readWhole(
+async function readDocuments(
   source: ImageSource,
   descriptor: Descriptor,
   reference: Reference,
-  options: TransferOptions,
-): Promise<WholeImage> {
+  { signal, onPart }: TransferOptions,
+): Promise<ImageDocuments> {
   let total = 0;
-  const read = async (what: string, from: Descriptor, limit: number): Promise<Blob> => {
-    total += from.size;
+  const count = ({ size }: Descriptor): void => {
+    total += size;
     if (total > MAX_IMAGE)
       throw new OciError('TOO_LARGE', `${reference.text} has more than the ${MAX_IMAGE} bytes allowed`);
-    options.onPart?.(what, from);
-    const fetchOptions: FetchOptions & { progress?: Progress } = {
-      reference,
-      limit,
-      ...signalOf(options),
-      ...(options.progress ? { progress: options.progress } : {}),
-    };
-    return { descriptor: from, bytes: await source.fetch(from, fetchOptions) };
   };
-  const parse = ({ descriptor: from, bytes }: Blob) =>
-    parseManifest(bytes, from.mediaType, `manifest ${from.digest}`);
-  const blobs = new Map<string, Blob>();
-  const readParts = async ({ config, layers }: Manifest): Promise<void> => {
-    for (const part of [config, ...layers])
-      if (!blobs.has(part.digest)) blobs.set(part.digest, await read('blob', part, MAX_PROGRAM));
+  const read = async (from: Descriptor) => {
+    count(from);
+    onPart?.('manifest', from);
+    const bytes = await source.fetch(from, { reference, limit: MAX_MANIFEST, ...signalOf(signal) });
+    return {
+      descriptor: from,
+      bytes,
+      content: parseManifest(bytes, from.mediaType, `manifest ${from.digest}`),
+    };
   };
 
-  const top = await read('manifest', descriptor, MAX_MANIFEST);
-  const document = parse(top);
-  const manifests: Blob[] = [];
-  if (document.kind === 'manifest') await readParts(document);
-  else {
-    for (const entry of document.manifests) {
-      const inner = await read('manifest', entry, MAX_MANIFEST);
-      const manifest = parse(inner);
-      if (manifest.kind !== 'manifest')
-        throw new OciError('INVALID_MANIFEST', `${reference.text}: an image index within an image index`);
-      manifests.push(inner);
-      await readParts(manifest);
+  const top = await read(descriptor);
+  const manifests = [];
+  for (const entry of top.content.kind === 'index' ? top.content.manifests : [])
+    manifests.push(await read(entry));
+  const blobs = new Map<string, Descriptor>();
+  for (const { content } of top.content.kind === 'index' ? manifests : [top]) {
+    if (content.kind === 'index')
+      throw new OciError('INVALID_MANIFEST', `${reference.text}: an image index within an image index`);
+    for (const part of [content.config, ...content.layers]) {
+      if (blobs.has(part.digest)) continue;
+      count(part);
+      if (part.size > MAX_PROGRAM)
+        throw new OciError(
+          'TOO_LARGE',
+          `${reference.text}: ${part.digest} has ${part.size} bytes, more than the ${MAX_PROGRAM} allowed`,
+        );
+      blobs.set(part.digest, part);
     }
   }
   return { top, manifests, blobs: [...blobs.values()] };
 }
 
-function signalOf({ signal }: { readonly signal?: AbortSignal | undefined }): { signal?: AbortSignal } {
+function signalOf(signal: AbortSignal | undefined): { signal?: AbortSignal } {
   return signal === undefined ? {} : { signal };
 }
 

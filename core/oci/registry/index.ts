@@ -7,3 +7,4 @@ export {
   saveCredential,
 } from './credentials.js';
 export { Registries } from './registry.js';
+export type { UploadContent } from './upload.js';

@@ -10,7 +10,7 @@ import { download, downloadManifest } from './download.js';
 import { failure } from './failure.js';
 import { discard } from './http.js';
 import { readPages } from './pages.js';
-import { type UploadOptions, upload, uploadManifest } from './upload.js';
+import { type UploadContent, type UploadOptions, upload, uploadManifest } from './upload.js';
 
 /**
  * Registries by the OCI distribution spec 1.1, on fetch. Reads: every byte is verified before it is handed out.
@@ -57,38 +57,38 @@ export class Registries implements ImageSource {
   }
 
   async fetch(descriptor: Descriptor, options: FetchOptions & { progress?: Progress }): Promise<Uint8Array> {
+    const known = this.manifests.get(descriptor.digest);
+    if (known) return known;
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of this.stream(descriptor, options)) chunks.push(chunk);
+    return Buffer.concat(chunks);
+  }
+
+  /** Like `fetch`, as it comes. Rejects at the end when it was not what the digest promised. */
+  stream(descriptor: Descriptor, options: FetchOptions & { progress?: Progress }): AsyncIterable<Uint8Array> {
     const { digest, size } = descriptor;
     const { reference, limit } = options;
     if (size > limit)
       throw new OciError('TOO_LARGE', `${digest} has ${size} bytes, more than the ${limit} allowed`);
-    return (
-      this.manifests.get(digest) ??
-      download(this.connection, networkReference(reference), descriptor, options)
-    );
+    return download(this.connection, networkReference(reference), descriptor, options);
   }
 
-  /** The tags of a repository, page by page. */
-  async tags(reference: Reference, signal?: AbortSignal): Promise<string[]> {
-    const tags: string[] = [];
-    await readPages(this.connection, networkReference(reference), 'tags/list?n=1000', signal, (page) => {
-      for (const tag of Array.isArray(page.tags) ? page.tags : [])
-        if (typeof tag === 'string') tags.push(tag);
-    });
-    return tags;
+  /** The tags of a repository, page by page. `NOT_FOUND` where the registry has no such repository. */
+  tags(reference: Reference, signal?: AbortSignal): Promise<string[]> {
+    const network = networkReference(reference);
+    return readPages(this.connection, network, 'tags/list?n=1000', signal, ({ tags }) =>
+      Array.isArray(tags) ? tags.filter((tag) => typeof tag === 'string') : [],
+    );
   }
 
   /**
    * What refers to a manifest: the referrers API, or the tag that stands in for it where a registry has none
-   * (distribution spec, "Referrers tag schema").
+   * (distribution spec, "Referrers tag schema"). Descriptors as they were sent: not checked.
    */
-  async referrers(reference: Reference, digest: Digest, signal?: AbortSignal): Promise<unknown[]> {
+  async referrers(reference: Reference, digest: Digest, signal?: AbortSignal): Promise<readonly unknown[]> {
     const network = networkReference(reference);
-    const found: unknown[] = [];
     try {
-      await readPages(this.connection, network, `referrers/${digest}`, signal, (page) => {
-        if (Array.isArray(page.manifests)) found.push(...page.manifests);
-      });
-      return found;
+      return await readPages<unknown>(this.connection, network, `referrers/${digest}`, signal, manifestsOf);
     } catch (error) {
       if (!(error instanceof OciError) || (error.code !== 'NOT_FOUND' && error.code !== 'REFUSED'))
         throw error;
@@ -96,7 +96,7 @@ export class Registries implements ImageSource {
     try {
       const { bytes } = await downloadManifest(this.connection, network, digest.replace(':', '-'), signal);
       const index: unknown = JSON.parse(Buffer.from(bytes).toString());
-      return isRecord(index) && Array.isArray(index.manifests) ? index.manifests : [];
+      return isRecord(index) ? manifestsOf(index) : [];
     } catch (error) {
       if (error instanceof OciError && error.code === 'NOT_FOUND') return [];
       throw error;
@@ -106,10 +106,10 @@ export class Registries implements ImageSource {
   /** Upload a blob unless it is there. */
   pushBlob(
     reference: Reference,
-    blob: Blob,
+    content: UploadContent,
     options: UploadOptions = {},
   ): Promise<'there' | 'mounted' | 'pushed'> {
-    return upload(this.connection, networkReference(reference), blob, options);
+    return upload(this.connection, networkReference(reference), content, options);
   }
 
   /** By tag, or by digest when the reference has none. */
@@ -122,4 +122,8 @@ export class Registries implements ImageSource {
     const name = options.byDigest || network.tag === undefined ? manifest.descriptor.digest : network.tag;
     await uploadManifest(this.connection, network, manifest, name, options.signal);
   }
+}
+
+function manifestsOf({ manifests }: Record<string, unknown>): readonly unknown[] {
+  return Array.isArray(manifests) ? manifests : [];
 }

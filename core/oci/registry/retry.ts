@@ -32,20 +32,30 @@ export async function withRetry<T>(
   options: RetryOptions,
   signal?: AbortSignal,
 ): Promise<T> {
-  const attempts = options.attempts ?? 5;
   for (let n = 1; ; n++) {
     try {
       return await attempt();
     } catch (error) {
-      if (!(error instanceof Transient)) throw error;
-      if (n >= attempts) throw attempts === 1 ? error.error : gaveUp(error.error, attempts);
-      await pause(error, n, options, signal);
+      await afterFailure(error, n, options, signal);
     }
   }
 }
 
+/** After attempt `n`: wait until the next may begin. Rejects where none may: for good, or the attempts are used up. */
+export async function afterFailure(
+  error: unknown,
+  n: number,
+  options: RetryOptions,
+  signal?: AbortSignal,
+): Promise<void> {
+  const attempts = options.attempts ?? 5;
+  if (!(error instanceof Transient)) throw error;
+  if (n >= attempts) throw attempts === 1 ? error.error : gaveUp(error.error, attempts);
+  await pause(error, n, options, signal);
+}
+
 /** Wait before attempt `n + 1`. Rejects when the server asked for more patience than is allowed. */
-export async function pause(
+async function pause(
   failure: Transient,
   n: number,
   options: RetryOptions,

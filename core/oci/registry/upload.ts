@@ -1,13 +1,11 @@
-import type { Response } from 'undici';
-import type { Digest } from '../digest.js';
-import { isDigest } from '../digest.js';
+import { type Digest, isDigest } from '../digest.js';
 import { OciError } from '../error.js';
 import type { Blob } from '../image.js';
 import type { NetworkReference } from '../reference.js';
 import { type Connection, type Progress, pushScope } from './connection.js';
 import { failure, unexpected } from './failure.js';
-import { discard, type HttpRequest, safeLocation } from './http.js';
-import { Transient } from './retry.js';
+import { discard } from './http.js';
+import { sendPieces, uploadLocation } from './pieces.js';
 
 export interface UploadOptions {
   /** A repository of the same registry that may have it. */
@@ -16,40 +14,40 @@ export interface UploadOptions {
   readonly progress?: Progress | undefined;
 }
 
+/** What is uploaded: read from its beginning again where an attempt failed. */
+export interface UploadContent {
+  readonly digest: Digest;
+  /** Bytes; what `read` gives must be as many. */
+  readonly size: number;
+  read(): AsyncIterable<Uint8Array>;
+}
+
 const DEFAULT_CHUNK = 8 * 1024 * 1024;
+/** A piece is held in memory: a registry that asks for larger ones gets none. */
+const MAX_CHUNK = 64 * 1024 * 1024;
 
 /** Upload a blob unless it is there: mounted from another repository, in one PUT, or piece by piece. */
 export async function upload(
   connection: Connection,
   network: NetworkReference,
-  { descriptor, bytes }: Blob,
+  content: UploadContent,
   options: UploadOptions,
 ): Promise<'there' | 'mounted' | 'pushed'> {
-  const { signal, from } = options;
-  const { digest } = descriptor;
+  const { signal, from, progress } = options;
+  const { digest, size } = content;
   if (await exists(connection, network, digest, signal)) return 'there';
-  return connection.retrying(async () => {
-    const begin = connection.url(network, 'blobs/uploads/');
-    if (from !== undefined) begin.search = `?mount=${digest}&from=${encodeURIComponent(from)}`;
-    const scope = from === undefined ? pushScope(network) : `${pushScope(network)} repository:${from}:pull`;
-    const response = await connection.send(
-      network.registry,
-      { method: 'POST', url: begin, signal, body: '' },
-      scope,
-    );
-    await discard(response);
-    if (response.status === 201 && from !== undefined) return 'mounted';
-    if (response.status !== 202)
-      throw await failure(response, begin, `an upload to ${network.registry}/${network.repository}`);
-    const place = uploadLocation(response, begin);
-    const chunk = connection.options.chunk ?? DEFAULT_CHUNK;
-    if (bytes.length <= chunk) await finish(connection, network, place, digest, bytes, options);
-    else {
-      const last = await pieces(connection, network, place, bytes, chunk, options);
-      await finish(connection, network, last, digest, new Uint8Array(0), options);
-    }
-    return 'pushed';
+  if (from !== undefined && (await mount(connection, network, digest, from, signal))) return 'mounted';
+  await connection.retrying(async () => {
+    const { place, least } = await begin(connection, network, signal);
+    const chunk = Math.max(connection.options.chunk ?? DEFAULT_CHUNK, least);
+    const last =
+      size <= chunk
+        ? { place, rest: await wholeOf(content) }
+        : await sendPieces(connection, network, place, content.read(), { chunk, signal, progress });
+    await finish(connection, network, last.place, digest, last.rest, signal);
+    progress?.(last.rest.length);
   }, signal);
+  return 'pushed';
 }
 
 /** Put a manifest under `name`, a tag or its digest. */
@@ -87,11 +85,8 @@ async function exists(
 ): Promise<boolean> {
   const url = connection.url(network, `blobs/${digest}`);
   return connection.retrying(async () => {
-    const response = await connection.send(
-      network.registry,
-      { method: 'HEAD', url, signal },
-      pushScope(network),
-    );
+    const request = { method: 'HEAD', url, signal } as const;
+    const response = await connection.send(network.registry, request, pushScope(network));
     await discard(response);
     if (response.status === 200) return true;
     if (response.status === 404) return false;
@@ -99,62 +94,47 @@ async function exists(
   }, signal);
 }
 
-/** PATCH by PATCH; after one that failed, on from where the registry says it is. Returns where to finish. */
-async function pieces(
+/** Whether the registry took the blob from another of its repositories. One that refuses gets it by upload. */
+async function mount(
   connection: Connection,
   network: NetworkReference,
-  begin: URL,
-  bytes: Uint8Array,
-  chunk: number,
-  { signal, progress }: UploadOptions,
-): Promise<URL> {
-  let place = begin;
-  let offset = 0;
-  while (offset < bytes.length) {
-    const piece = bytes.subarray(offset, offset + chunk);
-    const request: HttpRequest = {
-      method: 'PATCH',
-      url: place,
-      body: piece,
-      signal,
-      headers: {
-        'content-type': 'application/octet-stream',
-        'content-range': `${offset}-${offset + piece.length - 1}`,
-      },
-    };
-    try {
-      const response = await connection.send(network.registry, request, pushScope(network));
-      if (response.status !== 202) throw await failure(response, place, 'a piece of an upload');
-      await discard(response);
-      place = uploadLocation(response, place);
-      offset += piece.length;
-      progress?.(piece.length);
-    } catch (error) {
-      if (!(error instanceof Transient)) throw error;
-      const there = await uploaded(connection, network, place, signal);
-      if (there === undefined || there.offset <= offset) throw error;
-      ({ place, offset } = there);
-    }
+  digest: Digest,
+  from: string,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  const url = connection.url(network, 'blobs/uploads/');
+  url.search = `?mount=${digest}&from=${encodeURIComponent(from)}`;
+  const scope = `${pushScope(network)} repository:${from}:pull`;
+  try {
+    const response = await connection.send(
+      network.registry,
+      { method: 'POST', url, signal, body: '' },
+      scope,
+    );
+    await discard(response);
+    return response.status === 201;
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    return false;
   }
-  return place;
 }
 
-/** How far an upload got, where the registry can tell. */
-async function uploaded(
+/** Begin an upload. `least`: the smallest piece that the registry takes, but for the last. */
+async function begin(
   connection: Connection,
   network: NetworkReference,
-  place: URL,
   signal: AbortSignal | undefined,
-): Promise<{ place: URL; offset: number } | undefined> {
-  const response = await connection.send(
-    network.registry,
-    { method: 'GET', url: place, signal },
-    pushScope(network),
-  );
+): Promise<{ readonly place: URL; readonly least: number }> {
+  const url = connection.url(network, 'blobs/uploads/');
+  const request = { method: 'POST', url, signal, body: '' } as const;
+  const response = await connection.send(network.registry, request, pushScope(network));
+  if (response.status !== 202)
+    throw await failure(response, url, `an upload to ${network.registry}/${network.repository}`);
   await discard(response);
-  const range = /^0-(\d{1,15})$/.exec(response.headers.get('range') ?? '');
-  if (response.status !== 204 || range === null) return undefined;
-  return { place: uploadLocation(response, place), offset: Number(range[1]) + 1 };
+  const least = response.headers.get('oci-chunk-min-length') ?? '';
+  if (/^\d+$/.test(least) && Number(least) > MAX_CHUNK)
+    throw unexpected(url, `it wants pieces of ${least} bytes; we send at most ${MAX_CHUNK}`);
+  return { place: uploadLocation(response, url), least: /^\d+$/.test(least) ? Number(least) : 0 };
 }
 
 async function finish(
@@ -163,22 +143,26 @@ async function finish(
   place: URL,
   digest: Digest,
   body: Uint8Array,
-  { signal, progress }: UploadOptions,
+  signal: AbortSignal | undefined,
 ): Promise<void> {
   const url = new URL(place);
   url.searchParams.set('digest', digest);
-  const response = await connection.send(
-    network.registry,
-    { method: 'PUT', url, body, signal, headers: { 'content-type': 'application/octet-stream' } },
-    pushScope(network),
-  );
+  const headers = { 'content-type': 'application/octet-stream' };
+  const request = { method: 'PUT', url, body, signal, headers } as const;
+  const response = await connection.send(network.registry, request, pushScope(network));
   if (response.status !== 201) throw await failure(response, url, digest);
   await discard(response);
-  progress?.(body.length);
 }
 
-function uploadLocation(response: Response, base: URL): URL {
-  const location = response.headers.get('location');
-  if (location === null) throw unexpected(base, 'the upload has no Location');
-  return safeLocation(location, base);
+async function wholeOf({ read, size, digest }: UploadContent): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of read()) {
+    length += chunk.length;
+    if (length > size) break;
+    chunks.push(chunk);
+  }
+  if (length !== size)
+    throw new OciError('MISMATCH', `${digest} has not the ${size} bytes that were promised`);
+  return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
 }
