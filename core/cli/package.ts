@@ -9,6 +9,7 @@ import {
   networkReference,
   parseReference,
   type Reference,
+  type Registries,
 } from '../oci/index.js';
 import { targetsOf } from './compiler/index.js';
 import { type Context, contextOf, type Host } from './context.js';
@@ -19,31 +20,42 @@ import { agentFiles } from './package/agent-files.js';
 import { type BaseImage, openBase } from './package/base-image.js';
 import { containerImage } from './package/container-image.js';
 import { probeFiles } from './package/probe-files.js';
+import { pushImage } from './package/push-image.js';
+import { openRegistryBase } from './package/registry-base.js';
 import { writeArchive } from './package/write-archive.js';
 import { writeLayout } from './package/write-layout.js';
 import { packageVersion } from './package-root.js';
+import { addRegistryFlags, openRegistries, type RegistryFlags } from './registry-flags.js';
 import { parseParam } from './run/map-flags.js';
+import { TransferProgress } from './transfer-progress.js';
 
-interface PackageOptions extends OutputFormat {
-  readonly base?: string;
+interface PackageOptions extends OutputFormat, RegistryFlags {
+  readonly base: string;
+  readonly push?: true;
   readonly layout?: string;
   readonly archive?: string;
   readonly param: readonly string[];
 }
 
+/** The newest Node that bee-agent is made for, with a glibc. */
+const DEFAULT_BASE = 'docker.io/library/node:20-bookworm-slim';
+
 /** `bee package REF IMAGE`: a container image that runs a probe, made here, without an engine. */
 export function packageCommand(host: Host): Command {
-  return new Command('package')
+  const command = new Command('package')
     .description('Make a container image that runs a probe. No Docker is needed.')
     .argument('<reference>', 'image of the probe')
     .argument('<image>', 'name of the container image')
     .option(
-      '--base <path>',
-      'image with Node 20 and glibc, to build on: an OCI image layout or a tar of docker save; PATH:NAME chooses one of several',
+      '--base <image>',
+      'image with Node 20 and glibc, to build on: an OCI image layout or a tar of docker save (PATH:NAME chooses one of several), or a reference to an image of a registry',
+      DEFAULT_BASE,
     )
+    .option('--push', 'write to the registry that the name says')
     .option('--layout <folder>', 'write an OCI image layout; other images in it stay')
     .option('--archive <file>', 'write a tar for docker load and podman load; it is an OCI image layout, too')
-    .option('--param <name=value>', 'set a const volatile global of the probe, repeatable', collect, [])
+    .option('--param <name=value>', 'set a const volatile global of the probe, repeatable', collect, []);
+  return addRegistryFlags(command)
     .addOption(outputFormatOption())
     .addHelpText('after', EXAMPLES)
     .action((reference: string, image: string, options: PackageOptions, command: Command) =>
@@ -60,9 +72,9 @@ lines. It needs the rights to load BPF programs, and the host's tracefs:
 The image has this machine's architecture. With SOURCE_DATE_EPOCH set, the image says so as its time of creation.
 
 Examples:
-  skopeo copy docker://node:20-bookworm-slim oci:node:20
-  bee package localhost:5000/probes/execs:v1 execs:v1 --base node:20 --archive execs.tar && docker load -i execs.tar
-  bee package localhost:5000/probes/execs:v1 execs:v1 --base node:20 --layout ./images`;
+  bee package localhost:5000/probes/execs:v1 localhost:5000/tools/execs:v1 --push
+  bee package localhost:5000/probes/execs:v1 execs:v1 --archive execs.tar && docker load -i execs.tar
+  bee package localhost:5000/probes/execs:v1 execs:v1 --base ./node.tar --layout ./images`;
 
 async function packageProbe(
   source: string,
@@ -73,7 +85,8 @@ async function packageProbe(
   // 1. Everything that can be wrong with the command line.
   const { host, terminal } = context;
   const probe = parseReference(source);
-  const name = taggedName(parseReference(imageName));
+  const target = parseReference(taggedName(parseReference(imageName)));
+  const name = target.text;
   refuseWithoutTarget(options);
   const epoch = epochOf(host.env.SOURCE_DATE_EPOCH);
   const params = Object.fromEntries(
@@ -83,7 +96,9 @@ async function packageProbe(
 
   // 2. The image: base, bee-agent, the probe.
   const architecture = targetsOf(machine())[0]!.platform.architecture;
-  const base = await baseOf(options.base, host.cwd, architecture);
+  const to = openRegistries(options, context);
+  const from = openRegistries(flagsOfBase(options, target), context);
+  const base = await baseOf(options.base, from, context, architecture);
   try {
     terminal.progress('Gathering bee-agent and its packages');
     const image = await containerImage({
@@ -111,19 +126,34 @@ async function packageProbe(
       await guarded(options.archive, writeArchive(resolve(host.cwd, options.archive), name, image, epoch));
       written.archive = options.archive;
     }
+    if (options.push) {
+      const progress = new TransferProgress(terminal);
+      await pushImage(to, target, image, base, { signal: host.signal, ...progress.hooks });
+      progress.done(`Pushed ${name}`);
+    }
     for (const path of Object.values(written)) terminal.progress(`Wrote ${name} to ${path}`);
     const result = { image: name, digest: image.manifest.digest, probe: probe.text, ...written };
     terminal.print(options.output === 'json' ? JSON.stringify(result, null, 2) : result.digest);
   } finally {
     await base.close();
+    await Promise.all([to.close(), from.close()]);
   }
 }
 
-function refuseWithoutTarget({ layout, archive }: PackageOptions): void {
-  if (layout !== undefined || archive !== undefined) return;
-  throw new CliError('USAGE', 'nowhere to write to: --layout or --archive is missing', {
-    hint: 'skopeo copy oci:FOLDER:NAME docker://REGISTRY/NAME takes it on to a registry.',
-  });
+function refuseWithoutTarget({ layout, archive, push }: PackageOptions): void {
+  if (layout !== undefined || archive !== undefined || push) return;
+  throw new CliError('USAGE', 'nowhere to write to: --push, --layout or --archive is missing');
+}
+
+/** A user's name and password are for the registry that is written to: the base's sees them only if it is the same. */
+function flagsOfBase(options: PackageOptions, target: Reference): RegistryFlags {
+  const { username: _name, password: _password, ...others } = options;
+  try {
+    const base = networkReference(parseReference(options.base.replace(/^docker:\/\//, '')));
+    return base.registry === networkReference(target).registry ? options : others;
+  } catch {
+    return others;
+  }
 }
 
 /** What a machine needs of the image: not what an index has for others. */
@@ -142,17 +172,19 @@ async function readProbeBlobs(
   };
 }
 
-async function baseOf(typed: string | undefined, cwd: string, architecture: string): Promise<BaseImage> {
-  if (typed === undefined) {
-    throw new CliError('USAGE', 'the base image is missing: --base', {
-      hint: 'For example: skopeo copy docker://node:20-bookworm-slim oci:node:20, and then --base node:20',
-    });
-  }
-  const base = await openBase(typed, cwd, architecture);
+/** A folder or file where there is one, an image of a registry otherwise. */
+async function baseOf(
+  typed: string,
+  registries: Registries,
+  { host }: Context,
+  architecture: string,
+): Promise<BaseImage> {
+  const base = await openBase(typed, host.cwd, architecture);
   if (base !== undefined) return base;
-  throw new CliError('IO', `no base image at ${typed}: an OCI image layout or a tar is expected`, {
-    hint: `An image of a registry must be fetched first: skopeo copy docker://${typed} oci:base:latest`,
-  });
+  if (/^\.{0,2}\//.test(typed) || /\.tar(?::|$)/.test(typed))
+    throw new CliError('IO', `no base image at ${typed}: an OCI image layout or a tar is expected`);
+  const reference = parseReference(typed.replace(/^docker:\/\//, ''));
+  return openRegistryBase(reference, registries, architecture, host.signal);
 }
 
 /** Docker knows an image by name and tag. */

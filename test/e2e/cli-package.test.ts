@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bee, beeOk, isInstalled, run } from '../support/bee.js';
+import { DockerRegistry } from '../support/registry.js';
 
 // The base image is this machine's Node with its libraries, as docker save would write it.
 
@@ -240,6 +241,42 @@ wait $agent
     expect(missing.stderr).toContain('no image of that name in the layout');
   });
 
+  it('takes its base from a registry and writes to one, without an engine', async ({ skip }) => {
+    if (!isInstalled('skopeo') || !isInstalled('docker-registry'))
+      skip('skopeo and docker-registry are not installed');
+    const registry = await DockerRegistry.start();
+    try {
+      const base = `${registry.host}/base/node:v1`;
+      // Docker's own kinds of manifest and layer.
+      const copy = ['--insecure-policy', 'copy', '--dest-tls-verify=false', '--format', 'v2s2'];
+      run('skopeo', ...copy, `docker-archive:${path('base.tar')}`, `docker://${base}`);
+      const name = `${registry.host}/tools/execs:v1`;
+      const args = ['package', REFERENCE, name, '--storage', path('store'), '--base', base];
+      const { code, stdout, stderr } = await bee([...args, '--push', '--layout', path('pushed'), '-v']);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringMatching(/Pushed .*execs:v1/) });
+      const { manifest } = readLayout(path('pushed'));
+      // What came over the wire is what is ours: the base's layer was mounted.
+      const ours = manifest.layers.slice(1).reduce((sum: number, { size }: Descriptor) => sum + size, 0);
+      const megabytes = Number(/\(([\d.]+) MB over the wire\)/.exec(stderr)?.[1]);
+      expect(Math.abs(megabytes - ours / 1e6)).toBeLessThan(1);
+
+      // Read back by another: every digest is compared.
+      const from = ['--insecure-policy', 'copy', '--src-tls-verify=false'];
+      run('skopeo', ...from, `docker://${name}`, `oci:${path('back')}:execs`);
+      expect(readLayout(path('back')).index.manifests[0].digest).toBe(stdout.trim());
+      const again = await bee([...args, '--push', '-v']);
+      expect(again.stderr).toMatch(/\(0 B over the wire\)/);
+
+      const missing = await bee([...args.slice(0, -1), `${registry.host}/no/such:v1`, '--push']);
+      expect(missing).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('the registry has no image'),
+      });
+    } finally {
+      await registry.stop();
+    }
+  }, 120_000);
+
   it('refuses a base that is damaged, and leaves nothing behind', async () => {
     const bytes = readFileSync(path('base.tar'));
     const at = bytes.indexOf('ELF');
@@ -261,10 +298,15 @@ wait $agent
   });
 
   it.each([
-    [['--base', 'nowhere', '--archive', 'x.tar'], 1, 'no base image at nowhere'],
+    [['--base', './nowhere', '--archive', 'x.tar'], 1, 'no base image at ./nowhere'],
+    [
+      ['--base', 'localhost:2/no:v1', '--archive', 'x.tar'],
+      1,
+      'cannot reach localhost:2: connection refused',
+    ],
+    [['--base', 'No/Image', '--archive', 'x.tar'], 2, 'the repository name must be lower case'],
     [['--base', '.', '--archive', 'x.tar'], 1, '. is no OCI image layout'],
     [['--base', 'base.tar'], 2, 'nowhere to write to'],
-    [['--archive', 'x.tar'], 2, 'the base image is missing'],
     [['--base', 'probe.c', '--archive', 'x.tar'], 1, 'probe.c is no tar archive'],
     [['--base', 'base.tar', '--archive', '/proc/x.tar'], 1, 'cannot write /proc/x.tar'],
   ])('refuses %j', async (flags, expected, message) => {

@@ -2,16 +2,9 @@ import { createReadStream, existsSync, statSync } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
-import {
-  type Digest,
-  type DigestAlgorithm,
-  digestOf,
-  isDigest,
-  limits,
-  type Platform,
-  runsOn,
-} from '../../oci/index.js';
+import { type Digest, type DigestAlgorithm, digestOf, limits } from '../../oci/index.js';
 import { CliError } from '../errors.js';
+import { type BaseSource, diffIdsOf, INDEX, OCI_LAYER, parse, readBase } from './base-documents.js';
 import { readAt, tarMembers } from './tar-members.js';
 
 /** Bytes with a digest, which are read when they are needed. */
@@ -29,19 +22,10 @@ export interface BaseImage {
   readonly name: string;
   readonly config: Readonly<Record<string, unknown>>;
   readonly layers: readonly LayerContent[];
+  /** Where a registry has it: there, its layers need no upload. */
+  readonly at?: { readonly registry: string; readonly repository: string };
   close(): Promise<void>;
 }
-
-const OCI_LAYER = 'application/vnd.oci.image.layer.v1.tar';
-
-/** Docker's names for what OCI named later: the bytes are the same. */
-const LAYER_TYPES: Readonly<Record<string, string>> = {
-  [OCI_LAYER]: OCI_LAYER,
-  [`${OCI_LAYER}+gzip`]: `${OCI_LAYER}+gzip`,
-  [`${OCI_LAYER}+zstd`]: `${OCI_LAYER}+zstd`,
-  'application/vnd.docker.image.rootfs.diff.tar': OCI_LAYER,
-  'application/vnd.docker.image.rootfs.diff.tar.gzip': `${OCI_LAYER}+gzip`,
-};
 
 /** Files of an image layout, in a folder or in an archive. */
 interface LayoutFiles {
@@ -136,19 +120,6 @@ async function archiveFiles(path: string, shown: string): Promise<LayoutFiles> {
 
 async function* emptyStream(): AsyncIterable<Uint8Array> {}
 
-const DESCRIPTOR = z.object({
-  mediaType: z.string().default(''),
-  digest: z.string().refine(isDigest),
-  size: z.number().int().nonnegative(),
-  annotations: z.record(z.string(), z.string()).nullish(),
-  platform: z.object({ architecture: z.string(), os: z.string(), variant: z.string().optional() }).nullish(),
-});
-const INDEX = z.object({ manifests: z.array(DESCRIPTOR).max(limits.MAX_DESCRIPTORS) });
-const MANIFEST = z.object({
-  config: DESCRIPTOR,
-  layers: z.array(DESCRIPTOR).max(limits.MAX_DESCRIPTORS),
-});
-
 async function fromLayout(
   files: LayoutFiles,
   shown: string,
@@ -166,42 +137,11 @@ async function fromLayout(
     list = list.filter(({ annotations }) => annotations?.['org.opencontainers.image.ref.name'] === name);
     if (list.length === 0) throw new CliError('IO', `${shown}: no image of that name in the layout`);
   }
-  for (let depth = 0; depth < 3; depth++) {
-    const chosen = chooseOne(list, shown, architecture);
-    const bytes = await blob(chosen.digest as Digest, 'manifest');
-    const document = JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>;
-    if (Array.isArray(document.manifests)) {
-      list = parse(INDEX, bytes, `${shown}: ${chosen.digest}`).manifests;
-      continue;
-    }
-    const { config, layers } = parse(MANIFEST, bytes, `${shown}: ${chosen.digest}`);
-    return {
-      name: shown,
-      config: parse(z.record(z.string(), z.unknown()), await blob(config.digest as Digest, 'config'), shown),
-      layers: layers.map(({ mediaType, digest, size }) => ({
-        mediaType: layerType(mediaType, shown),
-        digest: digest as Digest,
-        size,
-        read: () => files.stream(blobPath(digest as Digest)),
-      })),
-      close: () => files.close(),
-    };
-  }
-  throw new CliError('IO', `${shown}: image indexes within image indexes`);
-}
-
-function chooseOne(list: readonly z.output<typeof DESCRIPTOR>[], shown: string, architecture: string) {
-  const fitting = list.filter(({ platform }) => !platform || runsOn(platform as Platform, architecture));
-  const [only] = fitting;
-  if (only !== undefined && fitting.length === 1) return only;
-  const names = fitting.map(({ annotations }) => annotations?.['org.opencontainers.image.ref.name']);
-  throw new CliError(
-    'IO',
-    fitting.length === 0
-      ? `${shown} has no image for ${architecture}`
-      : `${shown} has several images: ${names.map((one) => one ?? 'one without a name').join(', ')}`,
-    { hint: fitting.length === 0 ? 'Choose another base.' : `Choose one by its name: --base ${shown}:NAME` },
-  );
+  const source: BaseSource = {
+    document: ({ digest }, what) => blob(digest as Digest, what),
+    layer: ({ digest }) => files.stream(blobPath(digest as Digest)),
+  };
+  return { ...(await readBase(source, list, shown, architecture)), close: () => files.close() };
 }
 
 const DOCKER_MANIFEST = z
@@ -243,39 +183,8 @@ async function fromDockerArchive(
   };
 }
 
-/** Digests of the layers, unpacked. */
-export function diffIdsOf(config: Readonly<Record<string, unknown>>, shown: string): Digest[] {
-  const parsed = z
-    .object({ rootfs: z.object({ diff_ids: z.array(z.string().refine(isDigest)) }) })
-    .safeParse(config);
-  if (!parsed.success) throw new CliError('IO', `${shown}: the config of the image has no rootfs.diff_ids`);
-  return parsed.data.rootfs.diff_ids as Digest[];
-}
-
-function layerType(mediaType: string, shown: string): string {
-  const known = Object.hasOwn(LAYER_TYPES, mediaType) ? LAYER_TYPES[mediaType] : undefined;
-  if (known !== undefined) return known;
-  throw new CliError('IO', `${shown}: a layer of type ${JSON.stringify(mediaType)} is not supported`);
-}
-
 export function blobPath(digest: Digest): string {
   return `blobs/${digest.replace(':', '/')}`;
-}
-
-function parse<T>(schema: z.ZodType<T>, bytes: Uint8Array, where: string): T {
-  let value: unknown;
-  try {
-    value = JSON.parse(new TextDecoder().decode(bytes));
-  } catch (cause) {
-    throw new CliError('IO', `${where} is not JSON`, { cause });
-  }
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw new CliError(
-    'IO',
-    `${where}: ${issue?.path.join('.') ?? ''} ${issue?.message ?? 'is invalid'}`.trim(),
-  );
 }
 
 function refuseLong(size: number, where: string): void {

@@ -3,7 +3,8 @@ import { gzip } from 'node:zlib';
 import { type Digest, digestOf, mediaTypes } from '../../oci/index.js';
 import { CliError } from '../errors.js';
 import { AGENT_FOLDER } from './agent-files.js';
-import { type BaseImage, diffIdsOf, type LayerContent } from './base-image.js';
+import { diffIdsOf } from './base-documents.js';
+import type { BaseImage, LayerContent } from './base-image.js';
 import { CONFIG_FILE, METRICS_PORT } from './probe-files.js';
 import { type TarFile, tarOf } from './tar.js';
 

@@ -1,6 +1,7 @@
 import { fetch, type Response } from 'undici';
 import { quote } from '../digest.js';
 import { errnoOf, OciError } from '../error.js';
+import { isLinkLocal, isLoopback } from './address.js';
 import { type ConnectionOptions, createDispatcher } from './dispatcher.js';
 import { Transient } from './retry.js';
 
@@ -120,6 +121,9 @@ export function safeLocation(location: string, base: URL): URL {
     throw refuse('is not a URL');
   }
   if (url.username !== '' || url.password !== '') throw refuse('has credentials in it');
+  // What only this machine can reach is none of a registry's business: services here, a cloud's metadata.
+  if (isLinkLocal(url.hostname) && url.hostname !== base.hostname) throw refuse('is a link-local address');
+  if (isLoopback(url.hostname) && !isLoopback(base.hostname)) throw refuse('leads to this machine');
   if (url.protocol === 'https:') return url;
   if (url.protocol !== 'http:') throw refuse('is neither HTTP nor HTTPS');
   if (base.protocol === 'http:') return url;
@@ -181,7 +185,8 @@ export function connectionError(
   const failure = new OciError('UNREACHABLE', `cannot reach ${url.host}: ${explain(code, why)}`, {
     cause: root,
   });
-  return PERMANENT.test(code) ? failure : new Transient(failure);
+  // `bad port`: one of those that the fetch standard keeps for other protocols.
+  return PERMANENT.test(code) || why === 'bad port' ? failure : new Transient(failure);
 }
 
 /** Names that do not exist, ports that nobody listens on, certificates: another attempt finds the same. */
