@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import type { ProbeConfig } from '../../config/index.js';
-import { type ObjectSpec, parseObject } from '../bpf/index.js';
+import { checkSoundness, type ObjectSpec, parseObject } from '../bpf/index.js';
 import {
   credentialFiles,
   findCredential,
@@ -39,15 +39,20 @@ export async function readProbeImage(
   log?: Logger,
 ): Promise<ProbeImage> {
   if ('file' in config.source) {
-    const program = await readObjectFile(config.source.file);
-    return { program, spec: parseObject(program) };
+    return specified({ program: await readObjectFile(config.source.file) });
   }
   const { image } = config.source;
   const stores = openStores({ storage, env: process.env });
   const { program, digest } = log
     ? await readByPolicy(image, config.pull, stores, log)
     : await stores.readProbe(image);
-  return { program, spec: parseObject(program), digest };
+  return specified({ program, digest });
+}
+
+/** Checked whole, so that `--check` finds what loading would. */
+function specified(read: Omit<ProbeImage, 'spec'>): ProbeImage {
+  checkSoundness(read.program);
+  return { ...read, spec: parseObject(read.program) };
 }
 
 /** A registry that is down does not stop what is in the store. */

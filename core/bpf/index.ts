@@ -10,4 +10,5 @@ export { mapTypeName } from './map-type.js';
 export { parseObject, recordLayout } from './object.js';
 export { encodeParam, type ParamInput } from './param.js';
 export { oldestLinux, type Requirement, requirements } from './requirements.js';
+export { checkSoundness } from './soundness.js';
 export type * from './spec.js';

@@ -9,6 +9,8 @@ export const LIMITS = {
   objectNodes: 65_536,
   /** Nesting of structs and arrays, and length of a chain of typedefs and qualifiers. */
   typeDepth: 64,
+  /** Types within types of a whole object, typedefs and qualifiers counted: no recursion of libbpf's goes deeper. */
+  nesting: 256,
   /** Bytes of a type: the longest record a ring buffer takes (BPF_RINGBUF_HDR_SZ keeps two bits of a u32). */
   typeBytes: 2 ** 30 - 1,
   /** Maps of an object. */

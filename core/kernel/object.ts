@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { NativeMap, NativeObject, NativeProgram } from '../../native/addon.js';
+import { checkSoundness } from '../bpf/index.js';
 import { addon, guarded } from './addon.js';
 import { KernelError } from './error.js';
 import { explainAttach, explainLoad, explainOpen } from './explain.js';
@@ -37,8 +38,9 @@ export interface Attachment {
 
 const DEFAULT_FREQUENCY = 99;
 
-/** Parse an object. Nothing is created in the kernel yet. */
+/** Parse an object. Nothing is created in the kernel yet. Damaged bytes are a `BpfError` and never get to libbpf. */
 export function openObject(bytes: Uint8Array, options: { readonly name: string }): KernelObject {
+  checkSoundness(bytes);
   try {
     return new KernelObject(options.name, addon().openObject(bytes, options));
   } catch (error) {

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { draftOf, writeElf } from '../../../core/bpf/elf-writer.js';
 import {
   BpfError,
+  checkSoundness,
   parseBtf,
   parseElf,
   parseObject,
@@ -30,7 +31,8 @@ const SEEDS = { execs, legacy, rich };
 
 /** Whatever the bytes say: a result or a BpfError, and soon. */
 function survive(bytes: Uint8Array): void {
-  for (const work of [parseObject, rewriteLegacySections, (b: Uint8Array) => recordLayout(b, 'struct T')]) {
+  const byName = (b: Uint8Array) => recordLayout(b, 'struct T');
+  for (const work of [parseObject, rewriteLegacySections, checkSoundness, byName]) {
     const start = performance.now();
     try {
       work(bytes);
@@ -42,7 +44,7 @@ function survive(bytes: Uint8Array): void {
   }
 }
 
-describe.each(Object.entries(SEEDS))('damaged %s', (_, seed) => {
+describe.each(Object.entries(SEEDS))('damaged %s', { timeout: 180_000 }, (_, seed) => {
   it('parses undamaged', () => {
     expect(parseObject(seed).maps.length).toBeGreaterThan(0);
     expect(parseObject(rewriteLegacySections(seed)).maps.length).toBe(parseObject(seed).maps.length);
