@@ -1,8 +1,18 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -134,6 +144,80 @@ agent: { listen: "127.0.0.1:0" }
       expect(await of(sink, 'lost_total')).toBe(0);
     }
   }, 90_000);
+
+  it('cannot make others lose anything: it spins, leaks, throws from timers, exits, all of that at once', async () => {
+    const bad = ['spin', 'leak', 'timer', 'late timer', 'exit', 'rejection', 'memory', 'throw null'];
+    const misbehaves = here('../fixtures/sinks/isolated/misbehaves.js');
+    const folder = mkdtempSync(join(tmpdir(), 'bee-bad-'));
+    const name = (how: string): string => `bad-${how.replace(' ', '-')}`;
+    const own = (how: string): string =>
+      `how: ${how}, at: print_flood, out: ${folder}/${name(how)}.out, marker: ${folder}/${name(how)}.marker`;
+    agent = await AgentProcess.start(
+      config(
+        [
+          `  hook: { type: ${example('webhook.js')}, url: "${url}" }`,
+          '  file: { type: file, path: events.ndjson }',
+          ...bad.map((how) => `  ${name(how)}: { type: ${misbehaves}, ${own(how)}, queue: { timeout: 2s } }`),
+        ].join('\n'),
+      ),
+    );
+    // Over some seconds, so that there is something to lose all the while.
+    await run(trigger, ['60000', '100', '5000']);
+    // The leak may have died of itself with nothing to write: the next event finds that out.
+    await agent.until(() => /sink=bad-leak.*used more than 256 MiB of heap/.test(agent!.stderr), 30_000);
+    await run(trigger, ['1000', '100', '5000']);
+    const [wanted, events, groups] = readSlots(agent, COUNT);
+    expect([events, groups]).toEqual([wanted, wanted]);
+    const healthy = ['out', 'hook', 'file'];
+    for (const sink of [...healthy, ...bad.map(name)]) {
+      await agent.until(async () => (await of(sink, 'delivered_total')) === events, 60_000);
+      expect(await of(sink, 'received_total')).toBe(events);
+      expect(await of(sink, 'lost_total')).toBe(0);
+      expect(await of(sink, 'queued')).toBe(0);
+    }
+    // Each line once, in order, where nothing failed; at least once where something did.
+    const lines = agent.stdout.trimEnd().split('\n');
+    expect(lines.length).toBe(events);
+    expect(endpoint.lines).toEqual(lines);
+    expect(readFileSync(join(agent.folder, 'events.ndjson'), 'utf8')).toBe(agent.stdout);
+    for (const how of bad) {
+      const taken = new Set(
+        readFileSync(join(folder, `${name(how)}.out`), 'utf8')
+          .trimEnd()
+          .split('\n'),
+      );
+      expect(
+        lines.filter((line) => !taken.has(line)),
+        how,
+      ).toEqual([]);
+    }
+    // The probe: what it produced was read, and none of it lost.
+    expect(await agent.sum('bee_agent_records_lost_total')).toBe(0);
+    expect(await agent.sum('ebpf_groups_total')).toBe(groups);
+    // At whose door it is laid.
+    for (const sink of healthy) expect(await of(sink, 'errors_total'), sink).toBe(0);
+    for (const how of bad) {
+      expect(
+        (await of(name(how), 'errors_total')) + (await of(name(how), 'restarts_total')),
+        how,
+      ).toBeGreaterThan(0);
+      expect(await of(name(how), 'restarts_total'), how).toBe(how === 'throw null' ? 0 : 1);
+    }
+    for (const why of [
+      /sink=bad-leak.*used more than 256 MiB of heap/,
+      // On a busy machine its time is up before its memory is.
+      /sink=bad-memory.*(used more than 256 MiB of heap|did not react to its signal)/,
+      /sink=bad-timer.*thrown from a timer \(.*misbehaves\.js:\d+\)/,
+      /sink=bad-late-timer.*thrown between writes/,
+      /sink=bad-exit.*ended its own thread, with code 3/,
+      /sink=bad-rejection.*rejected and forgotten/,
+      /sink=bad-spin.*did not react to its signal/,
+    ])
+      expect(agent.stderr).toMatch(why);
+    expect((await fetch(`${agent.url}/readyz`)).status).toBe(200);
+    expect(await agent.stop()).toBe(0);
+    rmSync(folder, { recursive: true });
+  }, 150_000);
 
   it.each([true, false])(
     'is found relative to the config file, by path and by package, isolate: %s',
