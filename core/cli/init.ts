@@ -18,9 +18,12 @@ import type { ProbeKind } from './init/kind.js';
 import { KINDS } from './init/kinds/index.js';
 import { kernelHasKprobes } from './init/kprobes.js';
 import type { Prompts } from './init/prompts.js';
+import { initSink } from './init/sink.js';
+import { SINK_LANGUAGES } from './init/sink-project.js';
 import { skeletonText } from './init/skeleton.js';
 
 interface InitOptions {
+  readonly sink?: string | true;
   readonly language?: string;
   readonly map?: string;
   readonly outputType?: string;
@@ -32,20 +35,24 @@ interface InitOptions {
 
 const KIND_NAMES = KINDS.map(({ name }) => name);
 
-/** `bee init`: a probe to begin with. Asks for what the flags leave open; flags are BumbleBee's. */
+/** `bee init`: a probe, or a sink, to begin with. Asks for what the flags leave open; flags are BumbleBee's. */
 export function initCommand(host: Host): Command {
   return new Command('init')
-    .description('Write the skeleton of an eBPF program, to build on.')
-    .option('-l, --language <name>', `language: ${LANGUAGES.join(', ')}`)
+    .description('Write the skeleton of an eBPF program, or of a sink, to build on.')
+    .option('--sink [name]', 'a sink instead: the package bee-sink-<name>, with its test')
+    .option(
+      '-l, --language <name>',
+      `language: ${LANGUAGES.join(', ')}; of a sink: ${SINK_LANGUAGES.join(', ')}`,
+    )
     .option('--program-type <name>', `what is watched: ${KIND_NAMES.join(', ')}`)
     .option('-m, --map <name>', `how it is handed over: ${MAPS.join(', ')}`)
     .option('-o, --output-type <name>', `what becomes of it: ${OUTPUTS.join(', ')}`)
-    .option('-f, --file <file>', 'where the source goes; - prints it')
+    .option('-f, --file <file>', 'where the source goes; - prints it. Of a sink: its folder')
     .option(
       '--attach <name>',
       'kprobe or tracepoint, where there is a choice (default: kprobe where this kernel has them)',
     )
-    .option('--force', 'replace the file when it exists')
+    .option('--force', 'replace files that exist')
     .addHelpText('after', helpText())
     .action((options: InitOptions, command: Command) => init(options, command, host));
 }
@@ -59,12 +66,21 @@ ${KINDS.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`).join('
 Examples:
   bee init
   bee init -l C --program-type Network -m RingBuffer -o print -f connects.c
-  bee init -l C --program-type FileSystem -m HashMap -o histogram -f opens.c --attach tracepoint`;
+  bee init -l C --program-type FileSystem -m HashMap -o histogram -f opens.c --attach tracepoint
+  bee init --sink kafka -l TypeScript`;
 }
 
 async function init(options: InitOptions, command: Command, host: Host): Promise<void> {
   const { terminal } = contextOf(command, host);
-  const prompts = await promptsOn(host);
+  const prompts = await promptsOn(host, options.sink === undefined ? 'A new probe' : 'A new sink');
+  if (options.sink !== undefined) {
+    refuseProbeFlags(options);
+    const { folder, name, files } = await initSink({ ...options, sink: options.sink }, prompts, host.cwd);
+    terminal.print(folder);
+    terminal.progress(`Wrote ${files.join(', ')}. Test it: cd ${folder} && npm install && npm test`);
+    terminal.progress(`Use it: sinks: { ${name}: { type: ./${folder}/… } }, as its README.md says`);
+    return;
+  }
   if (prompts === undefined) refuseMissing(options);
 
   pick('--language', LANGUAGES, options.language ?? (prompts === undefined ? undefined : LANGUAGES[0]));
@@ -106,11 +122,25 @@ async function init(options: InitOptions, command: Command, host: Host): Promise
 }
 
 /** On a terminal only. In a pipe, every answer must be a flag. */
-async function promptsOn({ stdin, stderr }: Host): Promise<Prompts | undefined> {
+async function promptsOn({ stdin, stderr }: Host, title: string): Promise<Prompts | undefined> {
   if (stdin?.isTTY !== true || stderr.isTTY !== true) return undefined;
   const { Prompts: Asking } = await import('./init/prompts.js');
   // The questions go to stderr: stdout is for the result.
-  return new Asking({ input: stdin as unknown as Readable, output: stderr as unknown as Writable });
+  return new Asking({ input: stdin as unknown as Readable, output: stderr as unknown as Writable }, title);
+}
+
+/** What is asked of a probe says nothing of a sink. */
+function refuseProbeFlags(options: InitOptions): void {
+  const given = (
+    [
+      ['--program-type', options.programType],
+      ['--map', options.map],
+      ['--output-type', options.outputType],
+      ['--attach', options.attach],
+    ] as const
+  ).filter(([, value]) => value !== undefined);
+  if (given.length > 0)
+    throw new CliError('USAGE', `${given.map(([flag]) => flag).join(', ')}: of a probe, not of a sink`);
 }
 
 function refuseMissing(options: InitOptions): void {

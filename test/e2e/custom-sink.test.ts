@@ -18,6 +18,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { AgentProcess, readSlots, runAgent, writeConfig } from '../support/agent.js';
+import { beeOk } from '../support/bee.js';
 import { compileProbe, compileProgram } from '../support/compile.js';
 
 const run = promisify(execFile);
@@ -115,6 +116,19 @@ agent: { listen: "127.0.0.1:0" }
     await agent.until(async () => (await of('hook', 'sent_bytes_total')) === bytes);
     expect(await agent.stop()).toBe(0);
   }, 90_000);
+
+  it('may be what bee init --sink wrote, as it is: every event arrives', async () => {
+    const folder = join(mkdtempSync(join(tmpdir(), 'bee-sink-')), 'mine');
+    await beeOk(['init', '--sink', 'mine', '-l', 'JavaScript', '-f', folder]);
+    agent = await AgentProcess.start(config(`  mine: { type: ${folder}/sink.js, url: "${url}" }`));
+    await run(trigger, ['20000', '100', '1000']);
+    const [, events] = readSlots(agent, COUNT);
+    await agent.until(async () => (await of('mine', 'delivered_total')) === events, 30_000);
+    expect(endpoint.lines.length).toBe(events);
+    expect(endpoint.lines).toEqual(agent.stdout.trimEnd().split('\n'));
+    const bytes = endpoint.lines.reduce((sum, line) => sum + Buffer.byteLength(line) + 1, 0);
+    await agent.until(async () => (await of('mine', 'sent_bytes_total')) === bytes);
+  }, 60_000);
 
   it('counts what the endpoint refuses as lost, and says why', async () => {
     endpoint.trouble = (_n, response) => {

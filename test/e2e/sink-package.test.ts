@@ -167,6 +167,7 @@ describe('the published package', () => {
     for (const path of [
       'docs/sinks.md',
       'native/build.sh',
+      'core/cli/init/sink-template/javascript/package.json',
       'deploy/setup.sh',
       'core/cli/compiler/include/bee.h',
       'LICENSE',

@@ -33,4 +33,5 @@ export function installPackage(folder: string): void {
     if (name.startsWith('.')) continue;
     symlinkSync(join(ROOT, 'node_modules', name), join(modules, name));
   }
+  symlinkSync(join(ROOT, 'node_modules', '.bin'), join(modules, '.bin'));
 }

@@ -16,7 +16,10 @@ export interface PromptOption {
 export class Prompts {
   private begun = false;
 
-  constructor(private readonly streams: PromptStreams) {}
+  constructor(
+    private readonly streams: PromptStreams,
+    private readonly title: string,
+  ) {}
 
   async choose(message: string, options: readonly PromptOption[]): Promise<string> {
     this.begin();
@@ -35,7 +38,7 @@ export class Prompts {
   }
 
   private begin(): void {
-    if (!this.begun) intro('A new probe', this.streams);
+    if (!this.begun) intro(this.title, this.streams);
     this.begun = true;
   }
 
