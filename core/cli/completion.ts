@@ -20,7 +20,11 @@ export function completionCommand(host: Host): Command {
 
 const SCRIPTS: Readonly<Record<Shell, (root: Command) => string>> = { bash, zsh, fish };
 
+/** Commands whose arguments are images of the store. Their names come from the store, at the moment of the question. */
+const OF_IMAGES = new Set(['run', 'push', 'pull', 'tag', 'rm', 'describe', 'inspect', 'package']);
+
 function bash(root: Command): string {
+  const ofImages = verbNames(root).filter((name) => OF_IMAGES.has(name));
   const cases = verbs(root).map((verb) => `    ${verb.name()}) words="${flags(verb, root).join(' ')}" ;;`);
   return `_bee() {
   local cur="\${COMP_WORDS[COMP_CWORD]}" verb="" word words
@@ -34,7 +38,16 @@ ${cases.join('\n')}
   COMPREPLY=()
   if [[ -z "$verb" || "$cur" == -* ]]; then
     while IFS= read -r word; do COMPREPLY+=("$word"); done < <(compgen -W "$words" -- "$cur")
+    return
   fi
+  case " ${ofImages.join(' ')} " in *" $verb "*) ;; *) return ;; esac
+  # Bash splits words at colons: what lies before the last one is on the line already.
+  local line="\${COMP_LINE:0:COMP_POINT}"
+  local typed="\${line##*[[:space:]]}"
+  local before="\${typed%"$cur"}"
+  while IFS= read -r word; do
+    [[ "$word" == "$typed"* ]] && COMPREPLY+=("\${word#"$before"}")
+  done < <(\${COMP_WORDS[0]} list --quiet 2>/dev/null)
 }
 complete -o default -F _bee bee`;
 }
@@ -64,6 +77,10 @@ function fish(root: Command): string {
   for (const { long, description } of root.options) {
     if (long) lines.push(`complete -c bee -l ${long.slice(2)} -d ${fishQuote(description)}`);
   }
+  for (const name of verbNames(root).filter((verb) => OF_IMAGES.has(verb)))
+    lines.push(
+      `complete -c bee -n "__fish_seen_subcommand_from ${name}" -a "(bee list --quiet 2>/dev/null)"`,
+    );
   return [`# commands: ${names}`, ...lines].join('\n');
 }
 

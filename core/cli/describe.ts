@@ -17,21 +17,23 @@ import { type Description, descriptionLines } from './describe/text.js';
 import { CliError } from './errors.js';
 import { type ImageDocuments, readImage } from './image-document.js';
 import { type OutputFormat, outputFormatOption } from './output-format.js';
+import { addRegistryFlags, type RegistryFlags } from './registry-flags.js';
 import { readRecord, summarise } from './summary/index.js';
 
-interface DescribeOptions extends OutputFormat {
+interface DescribeOptions extends OutputFormat, RegistryFlags {
   readonly arch?: string;
   readonly fromObject?: true;
 }
 
 /** `bee describe REF|FILE`: what an image or an object file has, what it asks for and what it gives. */
 export function describeCommand(host: Host): Command {
-  return new Command('describe')
+  const command = new Command('describe')
     .description('Show the programs, maps and parameters of an image or object file, and what they need.')
     .argument('<source>', 'image reference, or object file: a name that ends in .o, or a path: ./NAME')
     .option('--arch <name>', 'the image for this machine (default: for the one you are at)')
     .option('--from-object', "read the program itself, not what the image's config says of it")
-    .addOption(outputFormatOption())
+    .addOption(outputFormatOption());
+  return addRegistryFlags(command)
     .addHelpText('after', EXAMPLES)
     .action(async (source: string, options: DescribeOptions, command: Command) => {
       const context = contextOf(command, host);
@@ -73,7 +75,19 @@ async function describeImage(
   options: DescribeOptions,
   context: Context,
 ): Promise<Description> {
-  const image = await readImage(parseReference(source), options.arch, context);
+  const image = await readImage(parseReference(source), options.arch, context, options);
+  try {
+    return await describeDocuments(image, source, options);
+  } finally {
+    await image.close();
+  }
+}
+
+async function describeDocuments(
+  image: ImageDocuments,
+  source: string,
+  options: DescribeOptions,
+): Promise<Description> {
   const { index, manifest, config, from } = image;
   const recorded = options.fromObject ? undefined : readRecord(config.bytes);
   const summary = recorded ?? summariseOr(await programOf(image), source);

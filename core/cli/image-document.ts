@@ -4,6 +4,7 @@ import {
   type ImageSource,
   limits,
   type Manifest,
+  networkReference,
   OciError,
   parseManifest,
   type Reference,
@@ -12,6 +13,7 @@ import {
 import { targetsOf } from './compiler/index.js';
 import type { Context } from './context.js';
 import { CliError } from './errors.js';
+import { openRegistries, type RegistryFlags } from './registry-flags.js';
 
 /** A document of an image: the bytes that have the descriptor's digest, and what they say. */
 export interface Document<T> {
@@ -30,26 +32,48 @@ export interface ImageDocuments {
   readonly manifest: Document<Manifest>;
   readonly config: { readonly descriptor: Descriptor; readonly bytes: Uint8Array };
   fetch(descriptor: Descriptor, limit: number): Promise<Uint8Array>;
+  /** Let go of the registry, where the image is read from one. */
+  close(): Promise<void>;
 }
 
 /**
- * Read an image of the local stores. Of several machines' images the one for `arch`: by default this machine's,
- * and where there is none, the first.
+ * Read an image of the local stores, or else of the registry that the reference names: nothing is stored. Of several
+ * machines' images the one for `arch`: by default this machine's, and where there is none, the first.
  */
 export async function readImage(
   reference: Reference,
   arch: string | undefined,
-  { stores, host }: Context,
+  context: Context,
+  flags: RegistryFlags = {},
 ): Promise<ImageDocuments> {
+  const { signal } = context.host;
   const searched: string[] = [];
-  for (const store of stores().all) {
+  for (const store of context.stores().all) {
     const descriptor = await store.resolve(reference);
-    if (descriptor !== undefined) return readFrom(store, reference, descriptor, arch, host.signal);
+    if (descriptor !== undefined) return readFrom(store, reference, descriptor, arch, signal);
     searched.push(store.folder);
   }
-  throw new CliError('IO', `no image ${reference.text} in the store ${searched.join(', nor in ')}`, {
-    hint: '`bee list` shows the images that are there; a file needs its extension .o or a path: ./NAME',
-  });
+  const missing = `no image ${reference.text} in the store ${searched.join(', nor in ')}`;
+  if (!namesRegistry(reference)) throw new CliError('IO', missing, { hint: HINT });
+  const registries = openRegistries(flags, context);
+  try {
+    const descriptor = await registries.resolve(reference, { signal });
+    if (descriptor === undefined) throw new CliError('IO', `${missing}, nor in its registry`, { hint: HINT });
+    const image = await readFrom(registries, reference, descriptor, arch, signal);
+    const from = networkReference(reference).registry;
+    return { ...image, from, close: () => registries.close() };
+  } catch (error) {
+    await registries.close();
+    if (!(error instanceof OciError) || error.code !== 'UNREACHABLE') throw error;
+    throw new CliError('IO', `${missing}, and ${error.message}`, { hint: HINT, cause: error });
+  }
+}
+
+const HINT = '`bee list` shows the images that are there; a file needs its extension .o or a path: ./NAME';
+
+/** A name without a registry would be looked for at Docker Hub: a typing error is not sent there. */
+function namesRegistry(reference: Reference): boolean {
+  return reference.name.startsWith(`${networkReference(reference).registry}/`);
 }
 
 async function readFrom(
@@ -81,6 +105,7 @@ async function readFrom(
     manifest: second,
     config: { descriptor: config, bytes: await fetch(config, limits.MAX_CONFIG) },
     fetch,
+    close: async () => {},
   };
 }
 

@@ -3,29 +3,32 @@ import { parseReference } from '../oci/index.js';
 import { contextOf, type Host } from './context.js';
 import { CliError } from './errors.js';
 import { type ImageDocuments, readImage } from './image-document.js';
+import { addRegistryFlags, type RegistryFlags } from './registry-flags.js';
 import { printable } from './table.js';
 
 const PARTS = ['index', 'manifest', 'config'] as const;
 type Part = (typeof PARTS)[number];
 
-interface InspectOptions {
+interface InspectOptions extends RegistryFlags {
   readonly raw?: Part;
   readonly arch?: string;
 }
 
 /** `bee inspect REF`: the documents that an image is made of, as they are. */
 export function inspectCommand(host: Host): Command {
-  return new Command('inspect')
-    .description('Print the index, manifest and config of an image as JSON.')
+  const command = new Command('inspect')
+    .description('Print the index, manifest and config of an image, here or at its registry, as JSON.')
     .argument('<reference>', 'name of the image')
     .addOption(
       new Option('--raw <document>', 'only this one, byte for byte: it has the digest').choices(PARTS),
     )
-    .option('--arch <name>', 'the image for this machine (default: for the one you are at)')
+    .option('--arch <name>', 'the image for this machine (default: for the one you are at)');
+  return addRegistryFlags(command)
     .addHelpText('after', EXAMPLES)
     .action(async (reference: string, options: InspectOptions, command: Command) => {
       const context = contextOf(command, host);
-      const image = await readImage(parseReference(reference), options.arch, context);
+      const image = await readImage(parseReference(reference), options.arch, context, options);
+      await image.close();
       if (options.raw === undefined) {
         for (const line of JSON.stringify(documentsOf(image), null, 2).split('\n'))
           context.terminal.print(context.terminal.stdoutIsTerminal ? printable(line) : line);

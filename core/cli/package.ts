@@ -161,10 +161,14 @@ async function readProbeBlobs(
   reference: Reference,
   context: Context,
 ): Promise<{ manifest: Blob; blobs: Blob[]; digest: Digest }> {
-  const { manifest, config, fetch } = await readImage(reference, machine(), context);
+  const { manifest, config, fetch, close } = await readImage(reference, machine(), context);
   const layers: Blob[] = [];
-  for (const descriptor of manifest.content.layers)
-    layers.push({ descriptor, bytes: await fetch(descriptor, limits.MAX_PROGRAM) });
+  try {
+    for (const descriptor of manifest.content.layers)
+      layers.push({ descriptor, bytes: await fetch(descriptor, limits.MAX_PROGRAM) });
+  } finally {
+    await close();
+  }
   return {
     manifest: { descriptor: manifest.descriptor, bytes: manifest.bytes },
     blobs: [config, ...layers],

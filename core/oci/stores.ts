@@ -18,6 +18,8 @@ export interface ImageStores {
   ): Promise<Probe>;
   /** Images by name; of one name in two stores, the one that `readProbe` reads. */
   list(): Promise<LocatedImage[]>;
+  /** The names of `list`; no image is read. */
+  names(): Promise<string[]>;
 }
 
 export interface LocatedImage extends StoredImage {
@@ -45,6 +47,11 @@ export function openStores(input: StoreLocationInput = {}): ImageStores {
         if (probe !== undefined) return probe;
       }
       throw notFound(parsed, all);
+    },
+    names: async () => {
+      const names = new Set<string>();
+      for (const store of all) for (const { name } of await store.entries()) names.add(name);
+      return [...names].sort();
     },
     list: async () => {
       const byName = new Map<string, LocatedImage>();
