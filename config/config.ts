@@ -64,6 +64,10 @@ export interface SinkConfig {
   /** ms between two metric writes; absent: the sink's own default. */
   readonly interval?: number;
   readonly queue: QueueConfig;
+  /** Absent: the sink's own. */
+  readonly batch?: BatchConfig;
+  /** Absent: what waits is in memory only. */
+  readonly buffer?: BufferConfig;
   /** Everything else the user wrote in the sink's entry: validated by the sink's own schema. */
   readonly options: Readonly<Record<string, unknown>>;
 }
@@ -73,10 +77,31 @@ export interface QueueConfig {
   readonly maxBatches: number;
   /** Default 64 MiB. */
   readonly maxBytes: number;
+  /** What a full queue does with one more batch. Default `drop_newest`. */
+  readonly whenFull: 'drop_newest' | 'drop_oldest' | 'block';
+  /** Writes at once; absent: what the sink declares. */
+  readonly concurrency?: number;
   /** ms an attempt. Default 10000. */
   readonly timeout: number;
   /** ms until a batch is given up; 0: never. Default 300000. */
   readonly maxElapsed: number;
+}
+
+/** What is left out is the sink's own, or the host's default. */
+export interface BatchConfig {
+  readonly maxEvents?: number;
+  readonly maxBytes?: number;
+  /** ms that the first event of a batch waits for others. */
+  readonly maxWait?: number;
+}
+
+export interface BufferConfig {
+  /** Absolute. */
+  readonly path: string;
+  /** Bytes. Default 1 GiB. */
+  readonly maxSize: number;
+  /** Default `interval`: every second. */
+  readonly fsync: 'always' | 'interval' | 'never';
 }
 
 export interface AgentConfig {

@@ -50,7 +50,7 @@ function resolveMap({ interval, max_series, ...rest }: MapEntry): MapConfig {
 }
 
 function resolveSink(name: string, sink: SinkEntry, directory: string): SinkConfig {
-  const { type, isolate, interval, queue, ...options } = sink;
+  const { type, isolate, interval, queue, batch, buffer, ...options } = sink;
   return {
     name,
     type: /^\.{0,2}\//.test(type) ? absolute(type, directory) : type,
@@ -61,7 +61,27 @@ function resolveSink(name: string, sink: SinkEntry, directory: string): SinkConf
       maxBytes: queue?.max_bytes ?? 64 * 2 ** 20,
       timeout: queue?.timeout ?? 10_000,
       maxElapsed: queue?.max_elapsed ?? 5 * MINUTE,
+      whenFull: queue?.when_full ?? 'drop_newest',
+      ...(queue?.concurrency === undefined ? {} : { concurrency: queue.concurrency }),
     },
+    ...(buffer === undefined
+      ? {}
+      : {
+          buffer: {
+            path: absolute(buffer.path, directory),
+            maxSize: buffer.max_size ?? 2 ** 30,
+            fsync: buffer.fsync ?? 'interval',
+          },
+        }),
+    ...(batch === undefined
+      ? {}
+      : {
+          batch: defined({
+            maxEvents: batch.max_events,
+            maxBytes: batch.max_bytes,
+            maxWait: batch.max_wait,
+          }),
+        }),
     options,
   };
 }

@@ -155,9 +155,37 @@ export const probeSchema = z.strictObject({
     .describe('Samples a second and CPU of perf_event programs. Default 99.'),
 });
 
+const BATCH_BYTES_EXPECTED = 'a size such as 1MiB, 500kB or a number of bytes, from 64KiB to 64MiB';
+
+export const batchSchema = z.strictObject({
+  max_events: integer(1, 1_000_000)
+    .optional()
+    .describe("Events that are written at once at most. Default: the sink's own, or 10000."),
+  max_bytes: byteSize
+    .refine((size) => size >= 64 * 1024 && size <= 64 * 2 ** 20, { error: BATCH_BYTES_EXPECTED })
+    .optional()
+    .describe("Bytes that are written at once at most. Default: the sink's own, or 1MiB."),
+  max_wait: duration(0, 3_600_000)
+    .optional()
+    .describe(
+      "Time that the first event of a batch waits for others; 0s: for none. Default: the sink's own, or 1s.",
+    ),
+});
+
 export const queueSchema = z.strictObject({
   max_batches: integer(1, 1_000_000).optional().describe('Batches that wait at most. Default 1000.'),
   max_bytes: bytes.optional().describe('Bytes that wait at most. Default 64MiB.'),
+  when_full: z
+    .enum(['drop_newest', 'drop_oldest', 'block'])
+    .optional()
+    .describe(
+      'What is lost when there is no room; block: nothing here, the rings of the probes fill instead. Default drop_newest.',
+    ),
+  concurrency: integer(1, 1000)
+    .optional()
+    .describe(
+      'Writes that run at once, where the sink lets the config choose. More than 1 gives up the order.',
+    ),
   timeout: duration(10, DAY_MS).optional().describe('Time that one attempt may take. Default 10s.'),
   max_elapsed: z
     .union([z.literal(0), duration(0, 20 * DAY_MS)], {
@@ -165,6 +193,24 @@ export const queueSchema = z.strictObject({
     })
     .optional()
     .describe('Time after which a batch is given up; 0: never. Default 5m.'),
+});
+
+const BUFFER_SIZE_EXPECTED = 'a size such as 1GiB, 500MB or a number of bytes, from 1MiB to 1024GiB';
+
+export const bufferSchema = z.strictObject({
+  path: line('a directory').describe(
+    'Directory of this buffer alone, made if it is not there. Relative to this file.',
+  ),
+  max_size: byteSize
+    .refine((size) => size >= 2 ** 20 && size <= 2 ** 40, { error: BUFFER_SIZE_EXPECTED })
+    .optional()
+    .describe('Bytes on the disk at most. Default 1GiB.'),
+  fsync: z
+    .enum(['always', 'interval', 'never'])
+    .optional()
+    .describe(
+      'When events are safe from a crash of the machine: before they are delivered, within a second, or when the system likes. Default interval.',
+    ),
 });
 
 /** The host's keys; every other key of a sink is an option of its own. */
@@ -180,6 +226,12 @@ export const sinkSchema = z.looseObject({
     .optional()
     .describe("Time between two metric writes. Default: the sink's own."),
   queue: queueSchema.optional().describe('Bounds of what waits for the sink.'),
+  buffer: bufferSchema
+    .optional()
+    .describe('Events wait on the disk, and survive a crash of the agent. Default: in memory.'),
+  batch: batchSchema
+    .optional()
+    .describe("How events are put together for one write. Default: the sink's own, else as they come."),
 });
 
 export const agentSchema = z.strictObject({

@@ -138,13 +138,17 @@ export class Agent {
 
   private openSinks(sinks: readonly PreparedSink[]): void {
     for (const sink of sinks) {
-      const { name, queue } = sink.config;
+      const { name, queue, buffer } = sink.config;
       const outlet = createOutlet({
         name,
         definition: sink.definition,
         options: sink.options,
         maxBatches: queue.maxBatches,
         maxBytes: queue.maxBytes,
+        whenFull: queue.whenFull,
+        ...(sink.batch ? { batch: sink.batch } : {}),
+        ...(buffer ? { buffer: { ...buffer, folder: buffer.path } } : {}),
+        ...(queue.concurrency === undefined ? {} : { concurrency: queue.concurrency }),
         timeout: queue.timeout,
         maxElapsed: queue.maxElapsed,
         interval: sink.interval,
@@ -235,9 +239,10 @@ export class Agent {
 }
 
 function sinkStatus({ outlet, sink }: RunningSink): SinkStatus {
-  const total = { received: 0, delivered: 0, queued: 0, lost: {} as Record<string, number> };
+  const total = { received: 0, recovered: 0, delivered: 0, queued: 0, lost: {} as Record<string, number> };
   for (const { counts } of outlet.counts()) {
     total.received += counts.received;
+    total.recovered += counts.recovered;
     total.delivered += counts.delivered;
     total.queued += counts.queued;
     for (const [reason, count] of Object.entries(counts.lost))
@@ -247,9 +252,15 @@ function sinkStatus({ outlet, sink }: RunningSink): SinkStatus {
     name: outlet.name,
     type: sink.config.type,
     state: outlet.state,
+    circuit: circuitStatus(outlet),
     ...(outlet.error === undefined ? {} : { error: outlet.error }),
     ...total,
   };
+}
+
+function circuitStatus({ circuit }: Outlet): SinkStatus['circuit'] {
+  const { state, failures, retryAt } = circuit;
+  return { state, failures, ...(retryAt === undefined ? {} : { retryAt: new Date(retryAt).toISOString() }) };
 }
 
 /** Throw every problem at once, each with its place in the file. */

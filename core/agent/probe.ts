@@ -206,6 +206,7 @@ export class RunningProbe {
       plan: plan.decode,
       tail: events ? MAX_TAIL : 0,
       clock: host.clock,
+      ...(events ? { room: () => host.router.room(this.name) } : {}),
       followed: () => events && host.hub.followerCount > 0 && host.hub.isFollowed(running),
       onRetry: (error: unknown) =>
         host.log.warn(

@@ -24,6 +24,15 @@ export class Router {
     for (const outlet of outlets) outlet.offer(batch, isLent ? onDelivered : undefined);
   }
 
+  /** Undefined while every sink of the probe has room; else resolves when one that had none has: then ask again. */
+  room(probe: string): Promise<void> | undefined {
+    for (const outlet of this.routes.get(probe) ?? []) {
+      const room = outlet.room();
+      if (room) return room;
+    }
+    return undefined;
+  }
+
   /** Forms that the sinks of a probe want, together. */
   forms(probe: string): { ndjson: boolean; columns: boolean } {
     const wanted = new Set((this.routes.get(probe) ?? []).flatMap((outlet) => outlet.accepts.events || []));

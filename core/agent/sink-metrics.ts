@@ -11,7 +11,16 @@ interface Metric {
 }
 
 /** Families of the agent itself that begin alike. */
-const OWN = new Set(['up', 'received_total', 'filtered_total', 'delivered_total', 'lost_total', 'queued']);
+const OWN = new Set([
+  'up',
+  'circuit',
+  'received_total',
+  'recovered_total',
+  'filtered_total',
+  'delivered_total',
+  'lost_total',
+  'queued',
+]);
 /** Endings that are a counter's or a histogram's. */
 const NO_GAUGE = /_(?:total|bucket|sum|count|created)$/;
 

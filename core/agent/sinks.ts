@@ -13,7 +13,7 @@ import {
   resolveInterval,
   type SinkDefinition,
 } from '../../plugins/sdk/index.js';
-import { createIsolatedSink, loadSinkModule } from '../pipeline/index.js';
+import { type BatchLimits, createIsolatedSink, loadSinkModule } from '../pipeline/index.js';
 import { messageOf } from './error.js';
 
 /** Built-in sinks, loaded when a config asks for them. */
@@ -35,6 +35,8 @@ export interface PreparedSink {
   readonly interval: number;
   /** Our own sinks keep nothing of a batch that they have answered for; isolated ones have a copy. */
   readonly letsGo: boolean;
+  /** Where small batches are put together. */
+  readonly batch?: BatchLimits;
 }
 
 /** Something in the config that does not fit what it names; `path` says where. */
@@ -44,6 +46,7 @@ export interface Problem {
 }
 
 const DEFAULT_INTERVAL_S = 15;
+const DEFAULT_BATCH: BatchLimits = { maxEvents: 10_000, maxBytes: 2 ** 20, maxWait: 1_000 };
 
 /** Load every sink's definition and validate its options. Nothing is opened. */
 export async function prepareSinks(
@@ -70,7 +73,15 @@ export async function prepareSinks(
       const options = result.value;
       const accepts = resolveAccepts(definition, options);
       const own = resolveInterval(definition, options);
+      problems.push(...concurrencyProblems(config, definition));
+      if (config.buffer && (!accepts.events || accepts.events.length === 0))
+        problems.push({
+          path: ['sinks', config.name, 'buffer'],
+          message: `sink "${config.name}" (${config.type}) takes no events, and metrics are not buffered. Remove buffer`,
+        });
+      const batch = batchLimits(config, definition);
       sinks.push({
+        ...(batch ? { batch } : {}),
         config,
         definition,
         options,
@@ -85,8 +96,35 @@ export async function prepareSinks(
       });
     }
   }
-  problems.push(...pathClashes(sinks));
+  problems.push(...pathClashes(sinks), ...bufferClashes(sinks));
   return { sinks, problems };
+}
+
+/** Put together of what the config, the sink and the host say; undefined where neither of the first two says anything. */
+function batchLimits(
+  { batch: chosen }: SinkConfig,
+  { batch: hint }: SinkDefinition<unknown>,
+): BatchLimits | undefined {
+  if (!chosen && !hint) return undefined;
+  return {
+    ...DEFAULT_BATCH,
+    ...(hint?.maxEvents === undefined ? {} : { maxEvents: hint.maxEvents }),
+    ...(hint?.maxBytes === undefined ? {} : { maxBytes: hint.maxBytes }),
+    ...(hint?.maxWait === undefined ? {} : { maxWait: hint.maxWait * 1000 }),
+    ...chosen,
+  };
+}
+
+function concurrencyProblems(config: SinkConfig, definition: SinkDefinition<unknown>): Problem[] {
+  const { concurrency } = config.queue;
+  const most = Math.max(definition.maxConcurrency ?? 1, definition.concurrency ?? 1);
+  if (concurrency === undefined || concurrency <= most) return [];
+  return [
+    {
+      path: ['sinks', config.name, 'queue', 'concurrency'],
+      message: `sink "${config.name}" (${config.type}): found concurrency ${concurrency}, but it takes ${most === 1 ? 'one write' : `${most} writes`} at a time`,
+    },
+  ];
 }
 
 /** Paths of the agent's own. */
@@ -108,6 +146,17 @@ function pathClashes(sinks: readonly PreparedSink[]): Problem[] {
     else taken.set(path, `that of sink "${config.name}"`);
   }
   return problems;
+}
+
+function bufferClashes(sinks: readonly PreparedSink[]): Problem[] {
+  const owners = new Map<string, string>();
+  return sinks.flatMap(({ config: { name, buffer } }) => {
+    const owner = buffer && owners.get(buffer.path);
+    if (buffer && owner === undefined) owners.set(buffer.path, name);
+    if (owner === undefined) return [];
+    const message = `sink "${name}", buffer.path: that of sink "${owner}". Choose another directory`;
+    return [{ path: ['sinks', name, 'buffer', 'path'], message }];
+  });
 }
 
 async function loadDefinition(config: SinkConfig, loaded: LoadedConfig): Promise<SinkDefinition<unknown>> {

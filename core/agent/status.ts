@@ -36,8 +36,16 @@ export interface SinkStatus {
   readonly name: string;
   readonly type: string;
   readonly state: string;
+  /** Whether attempts are made: `open`, they wait until `retryAt` (ISO 8601) after so many failures in a row. */
+  readonly circuit: {
+    readonly state: 'closed' | 'open' | 'half_open';
+    readonly failures: number;
+    readonly retryAt?: string;
+  };
   readonly error?: string;
   readonly received: number;
+  /** Of these, from the disk buffer of an earlier run. */
+  readonly recovered: number;
   readonly delivered: number;
   readonly queued: number;
   readonly lost: Readonly<Record<string, number>>;

@@ -144,6 +144,15 @@ function addOutlet(
     { sink: name },
     outlet.state === 'up' ? 1 : 0,
   );
+  for (const state of ['closed', 'open', 'half_open']) {
+    out.add(
+      'bee_agent_sink_circuit',
+      'gauge',
+      'Whether attempts at delivery are made (closed), wait after a failure (open), or one finds out (half_open).',
+      { sink: name, state },
+      outlet.circuit.state === state ? 1 : 0,
+    );
+  }
   const queued = new Map([...outlet.counts()].map((entry) => [`${entry.probe}\0${entry.map}`, entry.counts]));
   for (const probe of probes) {
     if (probe.config.sinks && !probe.config.sinks.includes(name)) continue;
@@ -154,51 +163,49 @@ function addOutlet(
       if (!takes || !counts) continue;
       const labels = { sink: name, probe: probe.config.name, map };
       const delivery = queued.get(`${probe.config.name}\0${map}`);
+      queued.delete(`${probe.config.name}\0${map}`);
       const folded = kind === 'event' ? 0 : counts.decoded;
-      out.add(
-        'bee_agent_sink_received_total',
-        'counter',
-        'Records that were read for the sink.',
-        labels,
-        counts.received,
-      );
-      out.add(
-        'bee_agent_sink_filtered_total',
-        'counter',
-        'Records that the filter kept from the sink.',
-        labels,
-        counts.filtered,
-      );
-      out.add(
-        'bee_agent_sink_delivered_total',
-        'counter',
-        'Records that the sink acknowledged, or that are in its series.',
-        labels,
-        (delivery?.delivered ?? 0) + folded,
-      );
-      out.add(
-        'bee_agent_sink_queued',
-        'gauge',
-        'Records that wait for the sink.',
-        labels,
-        delivery?.queued ?? 0,
-      );
-      const lost: Record<string, number> = {
-        malformed: counts.malformed,
-        undecodable: counts.undecodable,
-        ...delivery?.lost,
-      };
-      for (const [reason, count] of Object.entries(lost)) {
-        out.add(
-          'bee_agent_sink_lost_total',
-          'counter',
-          'Records that did not reach the sink.',
-          { ...labels, reason },
-          count,
-        );
-      }
+      const recovered = delivery?.recovered ?? 0;
+      addDelivery(out, labels, {
+        received: counts.received + recovered,
+        recovered,
+        filtered: counts.filtered,
+        delivered: (delivery?.delivered ?? 0) + folded,
+        queued: delivery?.queued ?? 0,
+        lost: { malformed: counts.malformed, undecodable: counts.undecodable, ...delivery?.lost },
+      });
     }
   }
+  // What a disk buffer still held of probes and maps that are no more.
+  for (const [key, delivery] of queued) {
+    const [probe = '', map = ''] = key.split('\0');
+    addDelivery(out, { sink: name, probe, map }, { ...delivery, filtered: 0 });
+  }
+}
+
+interface DeliveryFigures {
+  readonly received: number;
+  readonly recovered: number;
+  readonly filtered: number;
+  readonly delivered: number;
+  readonly queued: number;
+  readonly lost: Readonly<Record<string, number>>;
+}
+
+function addDelivery(out: Families, labels: Readonly<Record<string, string>>, of: DeliveryFigures): void {
+  const count = (name: string, help: string, value: number, more: Record<string, string> = {}): void =>
+    out.add(`bee_agent_sink_${name}_total`, 'counter', help, { ...labels, ...more }, value);
+  count(
+    'received',
+    'Records that were read for the sink, or recovered from its disk buffer at the start.',
+    of.received,
+  );
+  count('recovered', 'Records found at the start in the disk buffer that an earlier run left.', of.recovered);
+  count('filtered', 'Records that the filter kept from the sink.', of.filtered);
+  count('delivered', 'Records that the sink acknowledged, or that are in its series.', of.delivered);
+  out.add('bee_agent_sink_queued', 'gauge', 'Records that wait for the sink.', labels, of.queued);
+  for (const [reason, lost] of Object.entries(of.lost))
+    count('lost', 'Records that did not reach the sink.', lost, { reason });
 }
 
 class Families {

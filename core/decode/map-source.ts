@@ -17,6 +17,8 @@ export interface MapSourceOptions {
   readonly changes: boolean;
   readonly clock: () => ClockOffsets;
   readonly followed: () => boolean;
+  /** Undefined while batches can be taken; a read while they cannot is left out. */
+  readonly room?: () => Promise<void> | undefined;
   readonly onBatch: (result: ReadResult) => void;
   readonly onRetry: (error: unknown) => void;
 }
@@ -27,6 +29,7 @@ export class MapSource {
   private unschedule = (): void => {};
   private reading: Promise<void> | undefined;
   private closed = false;
+  private closing = false;
 
   constructor(
     private readonly pool: DecodePool,
@@ -58,6 +61,7 @@ export class MapSource {
   }
 
   private async readOnce(): Promise<void> {
+    if (!this.closing && this.options.room?.()) return;
     for (let attempt = 0; attempt < 3 && !this.closed; attempt++) {
       try {
         const read = {
@@ -93,6 +97,7 @@ export class MapSource {
   async close(deadline: number): Promise<void> {
     if (this.closed) return;
     this.unschedule();
+    this.closing = true;
     await Promise.race([
       (async () => {
         await this.reading;

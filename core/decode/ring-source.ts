@@ -25,6 +25,8 @@ export interface RingSourceOptions {
   readonly clock: () => ClockOffsets;
   /** Whether somebody follows this map's events now. */
   readonly followed: () => boolean;
+  /** Undefined while batches can be taken; else nothing is drained until it resolves, and the ring fills. */
+  readonly room?: () => Promise<void> | undefined;
   /** Called with each drain, in order. Must not throw. */
   readonly onBatch: (result: DrainResult) => void;
   /** A record that failed the decoder twice was skipped. */
@@ -51,6 +53,7 @@ export class RingSource {
   private lastDrain = 0;
   private stopping = false;
   private closed = false;
+  private held = false;
   /** Highest fill seen at the start of a drain, bytes. */
   highestFill = 0;
 
@@ -92,6 +95,7 @@ export class RingSource {
 
   private async drainAll(): Promise<void> {
     while (!this.closed) {
+      if (this.hold()) return;
       const { consumer, producer } = this.owner.positions();
       this.highestFill = Math.max(this.highestFill, producer - consumer);
       const result = await this.drainOnce(consumer);
@@ -112,6 +116,19 @@ export class RingSource {
       this.watcher.arm(this.id);
       return;
     }
+  }
+
+  /** Whether the sinks have no room; drains on when they have. The last drain waits for nobody. */
+  private hold(): boolean {
+    if (this.held) return !this.stopping;
+    const room = this.stopping ? undefined : this.options.room?.();
+    if (!room) return false;
+    this.held = true;
+    void room.then(() => {
+      this.held = false;
+      this.drain();
+    });
+    return true;
   }
 
   private async drainOnce(from: number): Promise<DrainResult | undefined> {

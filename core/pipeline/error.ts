@@ -1,4 +1,10 @@
-export type PipelineErrorCode = 'SINK_MODULE' | 'SINK_SHAPE' | 'SINK_WORKER' | 'TIMEOUT' | 'STOPPED';
+export type PipelineErrorCode =
+  | 'SINK_MODULE'
+  | 'SINK_SHAPE'
+  | 'SINK_WORKER'
+  | 'BUFFER'
+  | 'TIMEOUT'
+  | 'STOPPED';
 
 /** A sink that cannot be used, or did not answer. */
 export class PipelineError extends Error {

@@ -14,7 +14,7 @@ export class Ledger {
     const key = `${probe}\0${map}`;
     let entry = this.entries.get(key);
     if (!entry) {
-      entry = { probe, map, counts: { received: 0, delivered: 0, queued: 0, lost: {} } };
+      entry = { probe, map, counts: { received: 0, recovered: 0, delivered: 0, queued: 0, lost: {} } };
       this.entries.set(key, entry);
     }
     return entry.counts;
@@ -24,6 +24,12 @@ export class Ledger {
     const counts = this.of(probe, map);
     counts.received += count;
     counts.queued += count;
+  }
+
+  /** Found in the disk buffer that an earlier run left. */
+  recover(batch: Batch): void {
+    this.receive(batch);
+    this.of(batch.probe, batch.map).recovered += batch.count;
   }
 
   /** `rejected` of the batch's events were refused for good; the rest is delivered. */
@@ -39,6 +45,15 @@ export class Ledger {
     const counts = this.of(probe, map);
     counts.queued -= count;
     counts.lost[reason] = (counts.lost[reason] ?? 0) + count;
+  }
+
+  /** Events that wait, and those that were lost for this reason, over all maps. */
+  sums(reason: LossReason): { readonly queued: number; readonly lost: number } {
+    const all = [...this.entries.values()].map(({ counts }) => counts);
+    return {
+      queued: all.reduce((sum, counts) => sum + counts.queued, 0),
+      lost: all.reduce((sum, counts) => sum + (counts.lost[reason] ?? 0), 0),
+    };
   }
 
   [Symbol.iterator](): Iterator<LedgerEntry> {

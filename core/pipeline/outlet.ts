@@ -1,18 +1,24 @@
 import {
   type Accepts,
-  checkSink,
-  EventBatch,
   type EventBatchData,
   type MetricBatch,
   resolveAccepts,
   type Sink,
 } from '../../plugins/sdk/index.js';
+import { Assembler } from './batch/assembler.js';
+import { DiskStore } from './buffer/disk-store.js';
+import { Delivery } from './delivery.js';
 import { messageOf, PipelineError } from './error.js';
+import { Health } from './health.js';
 import { Ledger, type LedgerEntry } from './ledger.js';
-import { BatchQueue, type QueuedBatch } from './queue.js';
+import { MemoryStore } from './memory-store.js';
+import { MetricsWriter } from './metrics-writer.js';
+import { openSink } from './opening.js';
 import { RetryGate } from './retry-gate.js';
 import { GRACE_MS, Slot } from './slot.js';
-import type { Outlet, OutletOptions } from './types.js';
+import type { Store, StoreEvents } from './store.js';
+import type { Circuit, Outlet, OutletOptions, OutletState } from './types.js';
+import { within } from './within.js';
 
 /** Shares of what is left of a stop's deadline: collecting metrics, delivering, flushing and ending what is stuck. */
 const COLLECT_SHARE = 0.25;
@@ -20,8 +26,6 @@ const DELIVER_SHARE = 0.7;
 const FLUSH_SHARE = 0.5;
 /** ms that a sink which ended by itself may take to close. */
 const CLOSE_MS = 1_000;
-/** A sink may refuse a thousand batches a second: ms between two lines in the log. */
-const REFUSAL_LOG_MS = 10_000;
 
 export function createOutlet(options: OutletOptions): Outlet {
   return new SinkOutlet(options);
@@ -30,42 +34,78 @@ export function createOutlet(options: OutletOptions): Outlet {
 class SinkOutlet implements Outlet {
   readonly name: string;
   readonly accepts: Accepts;
-  state: Outlet['state'] = 'opening';
-  error?: string | undefined;
-  fatal = false;
   readonly ended: Promise<void>;
   private resolveEnded!: () => void;
-  private readonly queue: BatchQueue;
   private readonly ledger = new Ledger();
   private readonly gate = new RetryGate();
+  private readonly health: Health;
+  private readonly store: Store;
+  private readonly assembler: Assembler;
+  private readonly delivery: Delivery;
+  private readonly metrics: MetricsWriter;
   private readonly slots: readonly Slot[];
-  private readonly failures: { add(value: number): void };
   /** Aborted when nothing more is to be written; the sink's `context.signal`. */
   private readonly closing = new AbortController();
-  /** Why what is left then is lost. */
-  private leftover: 'closed' | 'shutdown' = 'shutdown';
   private sink: Sink | undefined;
-  private metrics: MetricBatch | undefined;
-  private metricsTimer: NodeJS.Timeout | undefined;
-  private collecting = false;
   private delivering: Promise<void> | undefined;
   private readonly idle = new Set<() => void>();
-  private readonly inFlight = new Set<QueuedBatch>();
   private stopping: Promise<void> | undefined;
   private draining = false;
-  private refused = 0;
-  private refusalLogged = Number.NEGATIVE_INFINITY;
 
   constructor(private readonly options: OutletOptions) {
     const { definition, context } = options;
     this.name = options.name;
     this.accepts = resolveAccepts(definition, options.options);
-    this.queue = new BatchQueue(options.maxBatches, options.maxBytes);
-    this.slots = Array.from({ length: definition.concurrency ?? 1 }, () => new Slot());
-    this.failures = context.telemetry.counter('errors_total', 'Attempts of a sink that failed.');
+    this.health = new Health(context, this.gate);
+    this.store = this.createStore();
+    this.assembler = new Assembler(this.store, options.batch, () => this.wake());
+    const { signal } = this.closing;
+    this.delivery = new Delivery(
+      { ...options, accepts: this.accepts },
+      this.store,
+      this.assembler,
+      this.ledger,
+      this.gate,
+      this.health,
+      signal,
+    );
+    const { collect } = context;
+    this.metrics = new MetricsWriter({ ...options, collect }, this.gate, this.health, signal, () =>
+      this.wake(),
+    );
+    const concurrency = options.concurrency ?? definition.concurrency ?? 1;
+    this.slots = Array.from({ length: concurrency }, () => new Slot());
     this.ended = new Promise((resolve) => {
       this.resolveEnded = resolve;
     });
+  }
+
+  private createStore(): Store {
+    const { maxBatches, maxBytes, batch, buffer, context, whenFull = 'drop_newest' } = this.options;
+    const on: StoreEvents = {
+      lost: (of, reason) => this.ledger.lose(of, reason),
+      recovered: (of) => this.ledger.recover(of),
+      ready: () => this.wake(),
+    };
+    if (buffer) return new DiskStore({ ...buffer, maxBytes, whenFull, accepts: this.accepts }, on, context);
+    const events = batch && maxBatches * batch.maxEvents;
+    return new MemoryStore({ batches: maxBatches, bytes: maxBytes, whenFull, events }, on);
+  }
+
+  get state(): OutletState {
+    return this.health.state;
+  }
+
+  get error(): string | undefined {
+    return this.health.error;
+  }
+
+  get fatal(): boolean {
+    return this.health.fatal;
+  }
+
+  get circuit(): Circuit {
+    return this.health.circuit;
   }
 
   get fetch(): ((request: Request) => Promise<Response>) | undefined {
@@ -85,14 +125,15 @@ class SinkOutlet implements Outlet {
   offer(batch: EventBatchData, onDelivered?: () => void): void {
     this.ledger.receive(batch);
     if (this.state === 'closed') this.ledger.lose(batch, 'closed');
-    else if (!this.queue.push(batch, onDelivered)) this.ledger.lose(batch, 'queue_full');
-    else this.wake();
+    else this.store.push(batch, onDelivered);
+  }
+
+  room(): Promise<void> | undefined {
+    return this.state === 'closed' ? undefined : this.store.room();
   }
 
   offerMetrics(batch: MetricBatch): void {
-    if (this.state === 'closed') return;
-    this.metrics = batch;
-    this.wake();
+    if (this.state !== 'closed') this.metrics.offer(batch);
   }
 
   start(): void {
@@ -100,77 +141,46 @@ class SinkOutlet implements Outlet {
   }
 
   private async run(): Promise<void> {
-    if (!(await this.open())) return;
-    this.startMetrics();
-    await Promise.all(this.slots.map((slot) => this.deliver(slot)));
+    try {
+      await this.store.open();
+    } catch (error) {
+      this.health.fatal = true;
+      this.end(messageOf(error));
+      return;
+    }
+    const sink = await this.open();
+    if (!sink) return;
+    this.sink = sink;
+    if (this.accepts.metrics && sink.writeMetrics && !this.draining) this.metrics.start();
+    await Promise.all(this.slots.map((slot) => this.deliver(slot, sink)));
   }
 
-  /** Open with back-off; false when the outlet was stopped first. */
-  private async open(): Promise<boolean> {
-    while (!this.closing.signal.aborted) {
-      const epoch = this.gate.begin();
+  /** Open with back-off; undefined when the outlet was stopped first. */
+  private async open(): Promise<Sink | undefined> {
+    const { health, gate } = this;
+    const { signal } = this.closing;
+    while (!signal.aborted) {
+      const epoch = gate.begin();
       try {
-        const sink = await this.openOnce();
-        if (!sink) return false;
-        this.sink = sink;
-        this.state = 'up';
-        this.clearError();
-        this.gate.succeeded(epoch);
-        return true;
+        const options = { ...this.options, accepts: this.accepts };
+        const sink = await openSink(options, signal, (error) => health.fail(error));
+        if (!sink) return undefined;
+        health.opened();
+        gate.succeeded(epoch);
+        return sink;
       } catch (error) {
         if ((error as { fatal?: unknown } | null)?.fatal === true) {
-          this.fatal = true;
+          health.fatal = true;
           this.end(messageOf(error));
-          return false;
+          return undefined;
         }
-        this.fail(error);
-        if (this.draining) return false;
-        this.gate.failed(epoch);
-        await this.gate.wait();
+        health.fail(error);
+        if (this.draining) return undefined;
+        gate.failed(epoch);
+        await gate.wait();
       }
     }
-    return false;
-  }
-
-  /** Undefined when the outlet closes first; a sink that opens after that is closed again. */
-  private async openOnce(): Promise<Sink | undefined> {
-    const { definition, options, context, timeout } = this.options;
-    const { signal } = this.closing;
-    const slow = setTimeout(() => this.fail(new Error(`open() has not answered for ${timeout} ms`)), timeout);
-    const closed = new Promise<undefined>((resolve) => {
-      signal.addEventListener('abort', () => resolve(undefined), { once: true });
-    });
-    const opening = (async () => definition.open(options, { ...context, name: this.name, signal }))();
-    const release = async (): Promise<void> => void (await (await opening)?.close?.());
-    try {
-      const opened = await Promise.race([opening.then((sink) => ({ sink })), closed]);
-      if (opened && !signal.aborted) return checkSink(opened.sink, this.accepts);
-      void release().catch(() => {});
-      return undefined;
-    } catch (error) {
-      void release().catch(() => {});
-      throw error;
-    } finally {
-      clearTimeout(slow);
-    }
-  }
-
-  private startMetrics(): void {
-    if (!this.accepts.metrics || !this.sink?.writeMetrics || this.draining) return;
-    this.metricsTimer = setInterval(() => void this.collect(), this.options.interval);
-    this.metricsTimer.unref();
-  }
-
-  private async collect(): Promise<void> {
-    if (this.collecting) return;
-    this.collecting = true;
-    try {
-      this.offerMetrics(await this.options.context.collect());
-    } catch (error) {
-      this.options.context.log.warn(`collecting metrics failed: ${messageOf(error)}`);
-    } finally {
-      this.collecting = false;
-    }
+    return undefined;
   }
 
   private wake(): void {
@@ -180,22 +190,18 @@ class SinkOutlet implements Outlet {
   }
 
   /** One of `concurrency` loops: take a batch, try until it is settled, take the next. */
-  private async deliver(slot: Slot): Promise<void> {
+  private async deliver(slot: Slot, sink: Sink): Promise<void> {
     for (;;) {
       await this.gate.wait();
       if (this.closing.signal.aborted) return;
       // Metrics first: they are few, and events may never end.
-      const { metrics } = this;
-      if (metrics) {
-        this.metrics = undefined;
-        await this.writeMetrics(slot, metrics);
-        continue;
-      }
-      const queued = this.queue.shift();
-      if (queued) {
-        this.inFlight.add(queued);
-        await this.settle(slot, queued);
-        this.inFlight.delete(queued);
+      const metrics = this.metrics.take();
+      const unit = metrics ? undefined : this.assembler.take();
+      if (metrics || unit) {
+        const { closed } = metrics
+          ? await this.metrics.write(slot, sink, metrics)
+          : await this.delivery.deliver(slot, sink, unit!);
+        if (closed) this.end(closed.error);
         continue;
       }
       if (this.draining) return;
@@ -203,144 +209,28 @@ class SinkOutlet implements Outlet {
     }
   }
 
-  /** Attempts until the batch is delivered, refused or expired, or the outlet closes. Its counts are settled then. */
-  private async settle(slot: Slot, queued: QueuedBatch): Promise<void> {
-    const { batch } = queued;
-    const { maxElapsed, timeout } = this.options;
-    const view = {
-      forms: this.accepts.events || [],
-      numbers: this.accepts.numbers ?? 'bigint',
-      sink: this.name,
-    };
-    const expiry = maxElapsed > 0 ? performance.now() + maxElapsed : Number.POSITIVE_INFINITY;
-    for (;;) {
-      const epoch = this.gate.begin();
-      const result = await slot.attempt(
-        queued,
-        'write',
-        (call) => this.sink!.write!(new EventBatch(batch, view), call),
-        timeout,
-        this.closing.signal,
-      );
-      // While this attempt ran, stop() may have counted the batch as lost.
-      if (!this.inFlight.has(queued)) return;
-      switch (result.status) {
-        case 'ok':
-          this.ledger.deliver(batch, result.rejected ?? 0);
-          if (result.rejected)
-            this.refuse(Math.min(result.rejected, batch.count), 'the destination rejected them');
-          this.succeed(epoch);
-          queued.onDelivered?.();
-          return;
-        case 'drop':
-          this.ledger.lose(batch, 'dropped');
-          this.failures.add(1);
-          this.refuse(batch.count, result.error ?? 'the sink dropped them, and gave no reason');
-          this.succeed(epoch);
-          return;
-        case 'closed':
-          this.ledger.lose(batch, 'closed');
-          this.end(result.error);
-          return;
-        case 'retry': {
-          if (!this.closing.signal.aborted) {
-            this.fail(new Error(result.error ?? 'the sink asked to retry'));
-            this.gate.failed(epoch, result.after);
-            await this.gate.wait(expiry);
-            if (!this.inFlight.has(queued)) return;
-          }
-          if (this.closing.signal.aborted) {
-            this.ledger.lose(batch, this.leftover);
-            return;
-          }
-          if (performance.now() >= expiry) {
-            this.ledger.lose(batch, 'expired');
-            return;
-          }
-        }
-      }
-    }
-  }
-
-  /** Metrics are cumulative: a batch that fails is tried again unless a newer one waits by then. */
-  private async writeMetrics(slot: Slot, batch: MetricBatch): Promise<void> {
-    const { sink } = this;
-    if (!sink?.writeMetrics) return;
-    const epoch = this.gate.begin();
-    const { timeout } = this.options;
-    const write = sink.writeMetrics.bind(sink, batch);
-    const result = await slot.attempt(batch, 'writeMetrics', write, timeout, this.closing.signal);
-    if (result.status === 'ok') this.succeed(epoch);
-    else if (result.status === 'closed') this.end(result.error);
-    else if (!this.closing.signal.aborted) {
-      this.fail(new Error(result.error ?? 'metrics were not taken'));
-      if (result.status === 'retry') {
-        this.gate.failed(epoch, result.after);
-        this.metrics ??= batch;
-      }
-    }
-  }
-
-  /** The destination answers. */
-  private succeed(epoch: number): void {
-    this.gate.succeeded(epoch);
-    if (this.state === 'retrying') {
-      this.state = 'up';
-      this.options.context.log.info('delivers again');
-    }
-    if (this.state === 'up') this.clearError();
-  }
-
-  private clearError(): void {
-    this.error = undefined;
-  }
-
-  private fail(error: unknown): void {
-    const message = messageOf(error);
-    this.failures.add(1);
-    if (this.error !== message) {
-      const what = this.state === 'opening' ? 'cannot open' : 'cannot deliver';
-      this.options.context.log.warn(`${what}: ${message}`);
-    }
-    this.error = message;
-    if (this.state === 'up') this.state = 'retrying';
-  }
-
-  private refuse(events: number, why: string): void {
-    this.refused += events;
-    const now = performance.now();
-    if (now - this.refusalLogged < REFUSAL_LOG_MS) return;
-    this.options.context.log.warn(`${this.refused} events lost: ${why}`);
-    this.refusalLogged = now;
-    this.refused = 0;
-  }
-
   /** The sink is finished by itself. */
   private end(error: string | undefined): void {
     if (this.state === 'closed') return;
-    this.state = 'closed';
-    this.leftover = 'closed';
-    if (error) this.error = error;
-    this.loseQueued();
+    this.health.state = 'closed';
+    if (error) this.health.error = error;
+    this.delivery.leftover = 'closed';
     this.halt(new PipelineError('STOPPED', 'the sink has ended'));
     // Other writes that run by now end first.
     void within(this.delivering!, GRACE_MS * 2)
       .catch(() => {})
+      .then(() => this.delivery.end())
+      .then(() => this.store.close('closed', CLOSE_MS))
       .then(() => this.closeSink(CLOSE_MS))
       .then(() => this.resolveEnded());
   }
 
   /** No attempt begins after this; those that run are told to end. */
   private halt(reason: PipelineError): void {
-    clearInterval(this.metricsTimer);
+    this.metrics.stop();
     this.closing.abort(reason);
     this.gate.hurry();
     this.wake();
-  }
-
-  private loseQueued(): void {
-    for (let queued = this.queue.shift(); queued; queued = this.queue.shift())
-      this.ledger.lose(queued.batch, this.leftover);
   }
 
   private async closeSink(deadline: number): Promise<void> {
@@ -350,7 +240,7 @@ class SinkOutlet implements Outlet {
     try {
       await within((async () => sink.close())(), deadline);
     } catch (error) {
-      this.options.context.log.warn(`closing failed: ${messageOf(error)}`);
+      this.health.log.warn(`closing failed: ${messageOf(error)}`);
     }
   }
 
@@ -366,24 +256,30 @@ class SinkOutlet implements Outlet {
       await within(this.ended, left()).catch(() => {});
       return;
     }
-    clearInterval(this.metricsTimer);
+    this.metrics.stop();
     if (this.sink?.writeMetrics && this.accepts.metrics)
-      await within(this.collect(), left(COLLECT_SHARE)).catch(() => {});
+      await within(this.metrics.collect(), left(COLLECT_SHARE)).catch(() => {});
     this.draining = true;
+    this.assembler.hurry();
     this.gate.hurry();
     this.wake();
     const delivering = this.delivering ?? Promise.resolve();
     await within(delivering, left(DELIVER_SHARE)).catch(() => {});
-    if (this.inFlight.size === 0 && !this.slots.some((slot) => slot.busy))
-      await this.flush(left(FLUSH_SHARE));
+    if (this.delivery.idle && !this.slots.some((slot) => slot.busy)) await this.flush(left(FLUSH_SHARE));
     this.halt(new PipelineError('STOPPED', 'the agent stops'));
     await within(delivering, Math.min(left(FLUSH_SHARE), GRACE_MS * 2)).catch(() => {});
-    for (const queued of this.inFlight) this.ledger.lose(queued.batch, this.leftover);
-    this.inFlight.clear();
-    this.loseQueued();
-    this.state = 'closed';
+    this.delivery.end();
+    await this.store.close('shutdown', left());
+    this.health.state = 'closed';
+    this.report();
     await this.closeSink(left());
     this.resolveEnded();
+  }
+
+  private report(): void {
+    const { queued, lost } = this.ledger.sums('shutdown');
+    if (queued > 0) this.health.log.info(`${queued} events stay in the disk buffer`);
+    if (lost > 0) this.health.log.warn(`${lost} events lost: not delivered by the end`);
   }
 
   private async flush(deadline: number): Promise<void> {
@@ -392,19 +288,7 @@ class SinkOutlet implements Outlet {
     try {
       await within((async () => sink.flush!())(), deadline);
     } catch (error) {
-      this.options.context.log.warn(`flush failed: ${messageOf(error)}`);
+      this.health.log.warn(`flush failed: ${messageOf(error)}`);
     }
   }
-}
-
-/** Rejects when `promise` takes longer than `ms`. */
-function within<T>(promise: Promise<T>, ms: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new PipelineError('TIMEOUT', `not done within ${Math.round(ms)} ms`)),
-      ms,
-    );
-  });
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }

@@ -26,6 +26,11 @@ export class RetryGate {
     if (epoch === this.epoch) this.epoch++;
   }
 
+  /** ms until attempts may go on; 0: now. */
+  get remaining(): number {
+    return Math.max(0, this.resumeAt - performance.now());
+  }
+
   succeeded(epoch: number): void {
     if (epoch === this.epoch) this.backoff.reset();
   }

@@ -15,6 +15,8 @@ const shapeOf = (chosen: LokiOptions): Shape => ({
 export default defineSink<LokiOptions>({
   apiVersion: 1,
   type: 'loki',
+  maxConcurrency: 64,
+  batch: { maxEvents: 10_000, maxBytes: 1 << 20, maxWait: 1 },
   accepts: (chosen) => ({
     events: needsRows(shapeOf(chosen)) ? ['ndjson', 'rows'] : ['ndjson'],
     metrics: false,

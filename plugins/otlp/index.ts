@@ -20,6 +20,8 @@ export default defineSink<OtlpOptions>({
   apiVersion: 1,
   type: 'otlp',
   interval: INTERVAL_S,
+  maxConcurrency: 64,
+  batch: { maxEvents: 10_000, maxBytes: 1 << 20, maxWait: 1 },
   accepts: (chosen) => ({ events: chosen.logs ? ['rows', 'columns'] : false, metrics: chosen.metrics }),
   options,
   async open(chosen, context) {

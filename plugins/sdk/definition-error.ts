@@ -6,6 +6,8 @@ export type SinkDefinitionPart =
   | 'accepts'
   | 'options'
   | 'concurrency'
+  | 'maxConcurrency'
+  | 'batch'
   | 'interval'
   | 'open'
   | 'sink';

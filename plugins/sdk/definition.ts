@@ -3,7 +3,23 @@ import { SinkDefinitionError, type SinkDefinitionPart } from './definition-error
 import type { Accepts, EventForm, Sink, SinkDefinition } from './sink.js';
 
 const FORMS: readonly EventForm[] = ['ndjson', 'columns', 'rows'];
-const KEYS = ['apiVersion', 'type', 'accepts', 'options', 'concurrency', 'interval', 'open'];
+const KEYS = [
+  'apiVersion',
+  'type',
+  'accepts',
+  'options',
+  'concurrency',
+  'maxConcurrency',
+  'batch',
+  'interval',
+  'open',
+];
+/** Of `batch`: the range of each key, and its unit. */
+const BATCH_LIMITS: Readonly<Record<string, readonly [min: number, max: number, unit: string]>> = {
+  maxEvents: [1, 1_000_000, 'events'],
+  maxBytes: [65_536, 64 * 2 ** 20, 'bytes'],
+  maxWait: [0, 3_600, 'seconds'],
+};
 const ACCEPTS_KEYS = ['events', 'metrics', 'numbers'];
 const METHODS = ['write', 'writeMetrics', 'flush', 'close', 'fetch'] as const;
 const MAX_CONCURRENCY = 1000;
@@ -16,7 +32,7 @@ export function checkDefinition(value: unknown): SinkDefinition<unknown> {
       `a sink is defineSink({ apiVersion, type, accepts, options, open }), not ${show(value)}`,
     );
   }
-  const { apiVersion, type, accepts, options, concurrency, interval, open } = value;
+  const { apiVersion, type, accepts, options, concurrency, maxConcurrency, batch, interval, open } = value;
   // First: a definition of another version may look different in everything else.
   if (apiVersion !== 1) {
     fail(
@@ -30,19 +46,9 @@ export function checkDefinition(value: unknown): SinkDefinition<unknown> {
   }
   if (typeof accepts !== 'function') checkAccepts(accepts);
   checkOptions(options);
-  if (
-    concurrency !== undefined &&
-    !(
-      Number.isInteger(concurrency) &&
-      (concurrency as number) >= 1 &&
-      (concurrency as number) <= MAX_CONCURRENCY
-    )
-  ) {
-    fail(
-      'concurrency',
-      `concurrency is ${show(concurrency)}; expected how many writes may run at once: 1 to ${MAX_CONCURRENCY}`,
-    );
-  }
+  checkConcurrency('concurrency', concurrency);
+  checkConcurrency('maxConcurrency', maxConcurrency);
+  if (batch !== undefined) checkBatch(batch);
   if (interval !== undefined && typeof interval !== 'function') checkInterval(interval);
   if (typeof open !== 'function') {
     fail('open', `open is ${show(open)}; expected a function (options, context) that gives the sink`);
@@ -122,6 +128,22 @@ function checkOptions(options: unknown): void {
       'options',
       `options['~standard'] has version ${show(standard.version)} and validate ${show(standard.validate)}; ${expected}`,
     );
+  }
+}
+
+function checkConcurrency(key: 'concurrency' | 'maxConcurrency', value: unknown): void {
+  if (value === undefined) return;
+  if (Number.isInteger(value) && (value as number) >= 1 && (value as number) <= MAX_CONCURRENCY) return;
+  fail(key, `${key} is ${show(value)}; expected how many writes may run at once: 1 to ${MAX_CONCURRENCY}`);
+}
+
+function checkBatch(value: unknown): void {
+  if (!isObject(value)) fail('batch', `batch is ${show(value)}; expected { maxEvents, maxBytes, maxWait }`);
+  noOtherKeys('batch', 'batch', value, Object.keys(BATCH_LIMITS));
+  for (const [key, [min, max, unit]] of Object.entries(BATCH_LIMITS)) {
+    const limit = value[key];
+    if (limit === undefined || (typeof limit === 'number' && limit >= min && limit <= max)) continue;
+    fail('batch', `batch.${key} is ${show(limit)}; expected ${unit}: ${min} to ${max}`);
   }
 }
 

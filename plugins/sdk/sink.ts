@@ -28,6 +28,13 @@ export interface SinkDefinition<O = unknown> {
   readonly options: StandardSchemaV1<unknown, O>;
   /** How many `write`s may run at once. Default 1. */
   readonly concurrency?: number;
+  /** How many the config may ask for (`queue.concurrency`). Default: `concurrency`. */
+  readonly maxConcurrency?: number;
+  /**
+   * For destinations that want few big writes: small batches of one map are put together until one of these limits is
+   * met, and bigger ones are cut. The config's `batch` wins. Default: batches are written as they are drained.
+   */
+  readonly batch?: BatchHint;
   /** Seconds between two `writeMetrics`. Default 15. */
   readonly interval?: number | ((options: O) => number);
   /**
@@ -35,6 +42,14 @@ export interface SinkDefinition<O = unknown> {
    * `fatal` is true (a port in use) ends the agent.
    */
   open(options: O, context: SinkContext): Sink | Promise<Sink>;
+}
+
+/** What a sink likes to be given at once; what is left out is the host's default (10000 events, 1 MiB, 1 s). */
+export interface BatchHint {
+  readonly maxEvents?: number;
+  readonly maxBytes?: number;
+  /** Seconds that the first event of a batch may wait for others; 0: for none. */
+  readonly maxWait?: number;
 }
 
 /**

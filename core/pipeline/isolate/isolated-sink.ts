@@ -32,7 +32,7 @@ type Ready = Exclude<Prepared, { issues: unknown }>;
 export async function createIsolatedSink(source: SinkSource): Promise<SinkDefinition<unknown>> {
   // The one that describes serves the first open.
   let first: SinkWorker | undefined = await SinkWorker.start(source);
-  const { type, concurrency } = first.description;
+  const { description } = first;
   const scout = first;
   let settings: { readonly raw: unknown; readonly ready: Ready } | undefined;
   const ready = (): Ready => {
@@ -42,8 +42,7 @@ export async function createIsolatedSink(source: SinkSource): Promise<SinkDefini
   };
   return {
     apiVersion: 1,
-    type,
-    ...(concurrency === undefined ? {} : { concurrency }),
+    ...description,
     accepts: () => ready().accepts,
     // The host's default, where the sink does not say.
     interval: () => ready().interval ?? 15,

@@ -1,4 +1,4 @@
-import type { Accepts, EventBatchData, MetricBatch } from '../../../plugins/sdk/index.js';
+import type { Accepts, BatchHint, EventBatchData, MetricBatch } from '../../../plugins/sdk/index.js';
 import type { PipelineErrorCode } from '../error.js';
 import type { SinkSource } from '../sink-module.js';
 
@@ -49,6 +49,8 @@ export interface MetricChange {
 export interface Description {
   readonly type: string;
   readonly concurrency?: number;
+  readonly maxConcurrency?: number;
+  readonly batch?: BatchHint;
 }
 
 export type Prepared =

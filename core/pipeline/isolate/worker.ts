@@ -80,8 +80,13 @@ async function perform(ask: Ask, signal: AbortSignal): Promise<unknown> {
   switch (ask.method) {
     case 'describe': {
       definition = await loadSinkModule(ask.source);
-      const { type, concurrency } = definition;
-      return { type, ...(concurrency === undefined ? {} : { concurrency }) } satisfies Description;
+      const { type, concurrency, maxConcurrency, batch } = definition;
+      return {
+        type,
+        ...(concurrency === undefined ? {} : { concurrency }),
+        ...(maxConcurrency === undefined ? {} : { maxConcurrency }),
+        ...(batch === undefined ? {} : { batch }),
+      } satisfies Description;
     }
     case 'prepare':
       return prepare(ask.options);

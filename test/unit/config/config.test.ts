@@ -13,7 +13,13 @@ import {
 
 const FILE = '/etc/bee-agent/probes.yaml';
 const load = (text: string, env: Record<string, string> = {}) => parseConfig(text, FILE, env);
-const queue = { maxBatches: 1000, maxBytes: 67_108_864, timeout: 10_000, maxElapsed: 300_000 };
+const queue = {
+  maxBatches: 1000,
+  maxBytes: 67_108_864,
+  timeout: 10_000,
+  maxElapsed: 300_000,
+  whenFull: 'drop_newest',
+};
 
 const EXAMPLE = `# The example of the design, every key of it.
 probes:
@@ -109,7 +115,13 @@ describe('a config', () => {
       name: 'mine',
       type: '/etc/bee-agent/my-sink.js',
       isolate: false,
-      queue: { maxBatches: 10, maxBytes: 10_000_000, timeout: 500, maxElapsed: 0 },
+      queue: {
+        maxBatches: 10,
+        maxBytes: 10_000_000,
+        timeout: 500,
+        maxElapsed: 0,
+        whenFull: 'drop_newest',
+      },
       options: { topic: 'probes', nested: { list: [1, '2', null], listen: 5 } },
     });
     expect(config.sinks.other?.type).toBe('bee-sink-x');

@@ -84,8 +84,8 @@ export function numberOf(batch: { readonly ndjson: Uint8Array }): number {
 }
 
 /** Counts over all probes and maps; throws when the sum does not hold for one of them. */
-export function totals(outlet: Outlet): DeliveryCounts {
-  const all: DeliveryCounts = { received: 0, delivered: 0, queued: 0, lost: {} };
+export function totals(outlet: Outlet): Omit<DeliveryCounts, 'recovered'> & { recovered?: number } {
+  const all: DeliveryCounts = { received: 0, recovered: 0, delivered: 0, queued: 0, lost: {} };
   for (const { probe, map, counts } of outlet.counts()) {
     const lost = Object.values(counts.lost).reduce((sum, n) => sum + n, 0);
     const parts = [counts.received, counts.delivered, counts.queued, ...Object.values(counts.lost)];
@@ -96,10 +96,12 @@ export function totals(outlet: Outlet): DeliveryCounts {
       throw new Error(`the sum of ${probe}/${map} does not hold: ${JSON.stringify(counts)}`);
     }
     all.received += counts.received;
+    all.recovered += counts.recovered;
     all.delivered += counts.delivered;
     all.queued += counts.queued;
     for (const [reason, n] of Object.entries(counts.lost) as [keyof DeliveryCounts['lost'], number][])
       all.lost[reason] = (all.lost[reason] ?? 0) + n;
   }
-  return all;
+  const { recovered, ...counts } = all;
+  return recovered > 0 ? { ...counts, recovered } : counts;
 }

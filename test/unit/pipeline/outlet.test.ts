@@ -105,7 +105,7 @@ describe('an outlet', () => {
 
   it('bounds its queue by bytes, but lets one batch in that is bigger than all of it', async () => {
     const big = () => batchOf(1, { ndjson: new Uint8Array(600), lineEnds: Uint32Array.of(600) });
-    const outlet = host.outlet({ write: never }, { maxBytes: 2_000 });
+    const outlet = host.outlet({ write: never }, { maxBytes: 2_500 });
     for (let i = 0; i < 4; i++) outlet.offer(big());
     expect(totals(outlet)).toMatchObject({ queued: 2, lost: { queue_full: 2 } });
     const small = host.outlet({ write: never }, { maxBytes: 100 });

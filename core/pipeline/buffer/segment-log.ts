@@ -1,0 +1,328 @@
+import { mkdir, open, stat } from 'node:fs/promises';
+import type { EventBatchData } from '../../../plugins/sdk/index.js';
+import { messageOf, PipelineError } from '../error.js';
+import { decodeBatch } from './batch-codec.js';
+import { lockFolder } from './folder-lock.js';
+import { encodeFrame, SEGMENT_HEADER_BYTES } from './frame.js';
+import { Position } from './position.js';
+import { recover } from './recovery.js';
+import { Segment, type Share } from './segment.js';
+import { SegmentReader } from './segment-reader.js';
+
+export interface LogOptions {
+  /** Absolute. */
+  readonly folder: string;
+  /** A segment gets no more frames beyond so many bytes. */
+  readonly segmentBytes: number;
+  /** When what was written is on the disk itself: before it counts as written, every second, or when the system likes. */
+  readonly fsync: 'always' | 'interval' | 'never';
+}
+
+export interface LogEvents {
+  /** Events that were written, and cannot be had. */
+  lost(share: Share): void;
+  /** A stretch of a segment is damaged, and skipped. */
+  damaged(message: string): void;
+  /** Something other than writing a frame failed: nothing is lost by it. */
+  failed(error: unknown): void;
+}
+
+/** A frame's place in the log. */
+export interface Place {
+  readonly sequence: number;
+  readonly segment: Segment;
+  /** Behind the frame. */
+  readonly end: number;
+}
+
+export interface Frame extends Share {
+  readonly meta: Uint8Array;
+  readonly body: readonly Uint8Array[];
+  /** Of the whole frame. */
+  readonly bytes: number;
+}
+
+const SYNC_MS = 1_000;
+
+/**
+ * A folder of append-only files with a position up to which all is settled. One process has it. Written by one
+ * caller at a time, read by one at a time; both may go on at once. Frames come out as they went in, in order; after a
+ * crash, from the position on.
+ */
+export class SegmentLog {
+  /** Oldest first; the last one is written to, if `active`. */
+  private readonly segments: Segment[];
+  private active: Segment | undefined;
+  private reader: { readonly segment: Segment; readonly of: SegmentReader } | undefined;
+  private reading: Segment | undefined;
+  private damageSeen = 0;
+  private timer: NodeJS.Timeout | undefined;
+  private dirty = false;
+  private persisting: Promise<void> | undefined;
+  private persistTo = 0;
+  /** Sequence that the next frame gets, and that of the next one to be read. */
+  next: number;
+  cursor: number;
+
+  private constructor(
+    private readonly options: LogOptions,
+    private readonly on: LogEvents,
+    private readonly unlock: () => Promise<void>,
+    private readonly position: Position,
+    recovered: { readonly segments: readonly Segment[]; readonly sequence: number },
+    private number: number,
+  ) {
+    this.segments = [...recovered.segments];
+    this.next = recovered.sequence;
+    this.cursor = position.sequence;
+    if (options.fsync === 'interval') this.timer = setInterval(() => void this.sync(), SYNC_MS).unref();
+  }
+
+  /** Rejects with `BUFFER` where the folder cannot be used. */
+  static async open(options: LogOptions, on: LogEvents): Promise<SegmentLog> {
+    const { folder } = options;
+    try {
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+      const { mode, uid } = await stat(folder);
+      if (uid !== process.getuid?.() || (mode & 0o022) !== 0)
+        throw new Error('others can write to it. Make a folder of your own with mode 0700');
+      const unlock = await lockFolder(folder);
+      try {
+        const position = await Position.open(folder);
+        // Both slots get their bytes while there is room for them.
+        for (let i = 0; i < 2; i++) await position.write(position.sequence);
+        const recovered = await recover(folder, position.sequence);
+        for (const problem of recovered.problems) on.damaged(problem);
+        const stretches = recovered.damaged - recovered.problems.length;
+        for (let i = 0; i < stretches; i++)
+          on.damaged(`${folder}: what an earlier run left is damaged in part, which is skipped`);
+        return new SegmentLog(options, on, unlock, position, recovered, recovered.number);
+      } catch (error) {
+        await unlock();
+        throw error;
+      }
+    } catch (error) {
+      if (error instanceof PipelineError) throw error;
+      throw new PipelineError('BUFFER', `buffer.path: ${folder} cannot be used: ${messageOf(error)}`, {
+        cause: error,
+      });
+    }
+  }
+
+  /** Events that an earlier run left. To be asked before anything is taken. */
+  get untaken(): readonly Share[] {
+    return this.segments.flatMap((segment) => segment.untaken);
+  }
+
+  /** On the disk, bytes. */
+  get size(): number {
+    return this.segments.reduce((sum, segment) => sum + segment.size, 0);
+  }
+
+  /**
+   * Write as many of the frames as go into one segment, one at least; gives their places. Rejects when they cannot
+   * be written, and then none is.
+   */
+  async append(frames: readonly Frame[]): Promise<readonly Place[]> {
+    const first = frames[0];
+    if (!first) return [];
+    const { segmentBytes, fsync } = this.options;
+    let segment = this.active;
+    if (!segment || (segment.size > SEGMENT_HEADER_BYTES && segment.size + first.bytes > segmentBytes))
+      segment = await this.roll();
+    const pieces: Uint8Array[] = [];
+    const places: Place[] = [];
+    const before = segment.size;
+    let end = before;
+    let sequence = this.next;
+    for (const frame of frames) {
+      if (places.length > 0 && end + frame.bytes > segmentBytes) break;
+      pieces.push(...encodeFrame(segment.salt, { sequence, count: frame.count }, frame.meta, frame.body));
+      end += frame.bytes;
+      places.push({ sequence: sequence++, segment, end });
+    }
+    await segment.append(pieces, end - before);
+    this.dirty = true;
+    if (fsync === 'always') {
+      try {
+        await segment.file.datasync();
+      } catch (error) {
+        await segment.undo(before);
+        throw error;
+      }
+    }
+    this.next = sequence;
+    segment.lastSequence = sequence - 1;
+    places.forEach((_, i) => {
+      segment.add(frames[i]!, frames[i]!.count);
+    });
+    return places;
+  }
+
+  private async roll(): Promise<Segment> {
+    const { folder, fsync } = this.options;
+    await this.sync();
+    const segment = await Segment.create(folder, this.number++);
+    this.segments.push(segment);
+    this.active = segment;
+    if (fsync !== 'never') await syncFolder(folder);
+    // All that was before it may be settled.
+    this.collect();
+    return segment;
+  }
+
+  /** The next batch before `until`, which is the caller's until it is settled; undefined where there is none. */
+  async read(until: number): Promise<{ readonly place: Place; readonly batch: EventBatchData } | undefined> {
+    while (this.cursor < until) {
+      const reader = this.readerHere();
+      if (!reader) break;
+      const { segment, of } = reader;
+      this.reading = segment;
+      const found = await of.next(segment.size).finally(() => {
+        this.reading = undefined;
+      });
+      if (found?.kind === 'frame') {
+        const { sequence, count } = found.header;
+        if (sequence < this.cursor) continue;
+        if (sequence >= until) {
+          // Found again, should it be asked for after all.
+          this.reader = undefined;
+          break;
+        }
+        this.cursor = sequence + 1;
+        const batch = decodeBatch(count, found.meta, found.body);
+        this.claim(segment, batch);
+        return { place: { sequence, segment, end: of.at }, batch };
+      }
+      if (found) {
+        if (++this.damageSeen <= segment.damage) continue;
+        segment.damage = this.damageSeen;
+        this.on.damaged(`segment ${segment.number} is damaged, which is skipped`);
+      } else if (segment === this.active) break;
+      else this.leave(segment);
+    }
+    this.cursor = Math.max(this.cursor, until);
+    return undefined;
+  }
+
+  private readerHere(): { readonly segment: Segment; readonly of: SegmentReader } | undefined {
+    if (this.reader && this.segments.includes(this.reader.segment)) return this.reader;
+    const segment = this.segments.find(({ lastSequence }) => lastSequence >= this.cursor);
+    if (!segment) return undefined;
+    this.damageSeen = 0;
+    this.reader = { segment, of: new SegmentReader(segment.file, segment.salt, SEGMENT_HEADER_BYTES) };
+    return this.reader;
+  }
+
+  /** The caller has this frame from memory, all before it was read, and a later read goes on behind it. */
+  take({ segment, sequence, end }: Place, share: Share): void {
+    this.claim(segment, share);
+    this.cursor = sequence + 1;
+    for (const older of [...this.segments]) if (older.number < segment.number) this.leave(older);
+    if (this.reader?.segment !== segment) {
+      this.damageSeen = segment.damage;
+      this.reader = { segment, of: new SegmentReader(segment.file, segment.salt, end) };
+    } else this.reader.of.at = end;
+  }
+
+  private claim(segment: Segment, share: Share): void {
+    segment.add(share, -share.count);
+    segment.outstanding++;
+  }
+
+  /** Whatever nobody had of a segment by its end, nobody will. */
+  private leave(segment: Segment): void {
+    if (this.reader?.segment === segment) this.reader = undefined;
+    this.cursor = Math.max(this.cursor, segment.lastSequence + 1);
+    for (const share of segment.clear()) this.on.lost(share);
+    this.collect();
+  }
+
+  /** Every frame before `sequence` is settled; `place` is one that just was. */
+  settle({ segment }: Place, sequence: number): void {
+    segment.outstanding--;
+    if (sequence > this.position.sequence) this.persist(sequence);
+    this.collect();
+  }
+
+  private persist(sequence: number): void {
+    this.persistTo = sequence;
+    this.persisting ??= (async () => {
+      while (this.position.sequence < this.persistTo) await this.position.write(this.persistTo);
+    })()
+      .catch((error) => this.on.failed(error))
+      .finally(() => {
+        this.persisting = undefined;
+      });
+  }
+
+  /** Remove segments that nobody needs. */
+  private collect(): void {
+    for (const segment of [...this.segments]) {
+      const isNeeded =
+        segment === this.active ||
+        segment === this.reading ||
+        segment.outstanding > 0 ||
+        segment.lastSequence >= this.cursor ||
+        segment.untaken.length > 0;
+      if (!isNeeded) this.remove(segment);
+    }
+  }
+
+  private remove(segment: Segment): void {
+    this.segments.splice(this.segments.indexOf(segment), 1);
+    if (this.active === segment) this.active = undefined;
+    if (this.reader?.segment === segment) this.reader = undefined;
+    void segment.remove().catch((error) => this.on.failed(error));
+  }
+
+  /** The oldest segment of which nothing is being delivered; undefined where there is none. */
+  get droppable(): Segment | undefined {
+    return this.segments.find(
+      (segment) =>
+        segment.outstanding === 0 &&
+        segment !== this.reading &&
+        segment !== this.active &&
+        segment.untaken.length > 0,
+    );
+  }
+
+  /** Give a {@link droppable} segment up: gives the events that nobody had of it. */
+  drop(segment: Segment): readonly Share[] {
+    const shares = segment.clear();
+    this.remove(segment);
+    return shares;
+  }
+
+  private async sync(): Promise<void> {
+    if (!this.dirty || this.options.fsync === 'never') return;
+    this.dirty = false;
+    try {
+      await this.active?.file.datasync();
+      await this.position.sync();
+    } catch (error) {
+      this.dirty = true;
+      this.on.failed(error);
+    }
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.timer);
+    await this.persisting;
+    await this.sync();
+    await Promise.allSettled([
+      ...this.segments.map((segment) => segment.file.close()),
+      this.position.close(),
+    ]);
+    await this.unlock();
+  }
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,80 @@
+import type { SinkContext } from '../../plugins/sdk/index.js';
+import { messageOf } from './error.js';
+import type { RetryGate } from './retry-gate.js';
+import type { Circuit, OutletState } from './types.js';
+
+/** A sink may refuse a thousand batches a second: ms between two lines in the log. */
+const REFUSAL_LOG_MS = 10_000;
+
+/** How a sink fares: its state, its last error, and what the log says of them. */
+export class Health {
+  state: OutletState = 'opening';
+  error: string | undefined;
+  fatal = false;
+  /** Failed attempts in a row. */
+  private failed = 0;
+  private refused = 0;
+  private refusalLogged = Number.NEGATIVE_INFINITY;
+  private readonly failures: { add(value: number): void };
+
+  constructor(
+    context: Pick<SinkContext, 'log' | 'telemetry'>,
+    private readonly gate: RetryGate,
+  ) {
+    this.log = context.log;
+    this.failures = context.telemetry.counter('errors_total', 'Attempts of a sink that failed.');
+  }
+
+  readonly log: SinkContext['log'];
+
+  /** Open: attempts wait. Half-open: one has failed, the next one is under way. */
+  get circuit(): Circuit {
+    if (this.failed === 0 || this.state === 'closed') return { state: 'closed', failures: this.failed };
+    const ms = this.gate.remaining;
+    return ms > 0
+      ? { state: 'open', failures: this.failed, retryAt: Date.now() + ms }
+      : { state: 'half_open', failures: this.failed };
+  }
+
+  opened(): void {
+    this.state = 'up';
+    this.clear();
+  }
+
+  /** The destination answers. */
+  succeed(): void {
+    if (this.state === 'retrying') {
+      this.state = 'up';
+      this.log.info('delivers again');
+    }
+    if (this.state === 'up') this.clear();
+  }
+
+  fail(error: unknown): void {
+    const message = messageOf(error);
+    this.failures.add(1);
+    this.failed++;
+    if (this.error !== message) {
+      const what = this.state === 'opening' ? 'cannot open' : 'cannot deliver';
+      this.log.warn(`${what}: ${message}`);
+    }
+    this.error = message;
+    if (this.state === 'up') this.state = 'retrying';
+  }
+
+  /** The destination answers, and wants none of these. */
+  refuse(events: number, why: string, isFailure: boolean): void {
+    if (isFailure) this.failures.add(1);
+    this.refused += events;
+    const now = performance.now();
+    if (now - this.refusalLogged < REFUSAL_LOG_MS) return;
+    this.log.warn(`${this.refused} events lost: ${why}`);
+    this.refusalLogged = now;
+    this.refused = 0;
+  }
+
+  private clear(): void {
+    this.error = undefined;
+    this.failed = 0;
+  }
+}

@@ -1,0 +1,85 @@
+import type { MetricBatch, Sink } from '../../plugins/sdk/index.js';
+import { messageOf } from './error.js';
+import type { Health } from './health.js';
+import type { RetryGate } from './retry-gate.js';
+import type { Slot } from './slot.js';
+
+export interface MetricsOptions {
+  /** ms between two writes. */
+  readonly interval: number;
+  /** ms an attempt. */
+  readonly timeout: number;
+  readonly collect: () => Promise<MetricBatch>;
+}
+
+/**
+ * Metrics are cumulative: of those that wait only the newest is kept, in memory, and a batch that fails is tried
+ * again unless a newer one waits by then.
+ */
+export class MetricsWriter {
+  private waiting: MetricBatch | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private collecting = false;
+
+  constructor(
+    private readonly options: MetricsOptions,
+    private readonly gate: RetryGate,
+    private readonly health: Health,
+    private readonly closing: AbortSignal,
+    private readonly onReady: () => void,
+  ) {}
+
+  start(): void {
+    this.timer = setInterval(() => void this.collect(), this.options.interval);
+    this.timer.unref();
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+  }
+
+  offer(batch: MetricBatch): void {
+    this.waiting = batch;
+    this.onReady();
+  }
+
+  take(): MetricBatch | undefined {
+    const { waiting } = this;
+    this.waiting = undefined;
+    return waiting;
+  }
+
+  async collect(): Promise<void> {
+    if (this.collecting) return;
+    this.collecting = true;
+    try {
+      this.offer(await this.options.collect());
+    } catch (error) {
+      this.health.log.warn(`collecting metrics failed: ${messageOf(error)}`);
+    } finally {
+      this.collecting = false;
+    }
+  }
+
+  /** One attempt. Gives what the sink said where that is its end. */
+  async write(slot: Slot, sink: Sink, batch: MetricBatch): Promise<{ readonly closed?: { error?: string } }> {
+    if (!sink.writeMetrics) return {};
+    const { gate, health, closing } = this;
+    const epoch = gate.begin();
+    const write = sink.writeMetrics.bind(sink, batch);
+    const result = await slot.attempt(batch, 'writeMetrics', write, this.options.timeout, closing);
+    if (result.status === 'ok') {
+      gate.succeeded(epoch);
+      health.succeed();
+    } else if (result.status === 'closed') {
+      return { closed: result.error === undefined ? {} : { error: result.error } };
+    } else if (!closing.aborted) {
+      health.fail(new Error(result.error ?? 'metrics were not taken'));
+      if (result.status === 'retry') {
+        gate.failed(epoch, result.after);
+        this.waiting ??= batch;
+      }
+    }
+    return {};
+  }
+}
