@@ -3,7 +3,7 @@
 # The first build takes some minutes; it runs at the lowest priority. Needs go. BEE_SERVICES_CACHE: where binaries are kept.
 set -euo pipefail
 version=v0.165.0
-cache=${BEE_SERVICES_CACHE:-$HOME/.cache/bee-agent/services}
+cache=${BEE_SERVICES_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/bee-agent/services}
 binary=$cache/otelcol-$version
 
 [[ -x $binary ]] && { echo "$binary"; exit 0; }

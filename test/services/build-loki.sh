@@ -4,7 +4,7 @@
 set -euo pipefail
 version=v3.7.8
 module=github.com/grafana/loki/v3
-cache=${BEE_SERVICES_CACHE:-$HOME/.cache/bee-agent/services}
+cache=${BEE_SERVICES_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/bee-agent/services}
 binary=$cache/loki-$version
 
 [[ -x $binary ]] && { echo "$binary"; exit 0; }
