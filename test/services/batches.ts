@@ -4,7 +4,11 @@ import { type Column, EventBatch, type EventForm, formatTimestamp } from '../../
 export const TIME = BigInt(Date.now()) * 1_000_000n + 123_457n;
 
 /** Two events with every kind of value that a kernel's struct can have; `number` tells batches apart. */
-export function everyKind(number: number, forms: readonly EventForm[] = ['rows', 'columns']): EventBatch {
+export function everyKind(
+  number: number,
+  forms: readonly EventForm[] = ['rows', 'columns'],
+  times: readonly [bigint, bigint] = [TIME, TIME + 1n],
+): EventBatch {
   const columns: Column[] = [
     { kind: 'number', path: ['number'], dims: [], values: Uint32Array.from([number, number]) },
     { kind: 'number', path: ['small'], dims: [], values: Int8Array.from([-128, 127]) },
@@ -35,7 +39,7 @@ export function everyKind(number: number, forms: readonly EventForm[] = ['rows',
       bytes: Buffer.from('aéb"c\\d'),
     },
   ];
-  const timestamps = BigInt64Array.from([TIME, TIME + 1n]);
+  const timestamps = BigInt64Array.from(times);
   const lines = [0, 1].map(
     (i) =>
       `{"timestamp":"${formatTimestamp(timestamps[i]!)}","probe":"p","map":"print_x","data":{"number":${number},"row":${i}}}\n`,

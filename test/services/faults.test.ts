@@ -49,7 +49,8 @@ probes:
 sinks:
   prom: { type: prometheus }
   file: { type: file, path: events.ndjson }
-  otlp: { type: otlp, endpoint: "${proxy.url}", interval: 1s, queue: { timeout: 4s } }
+  otlp: { type: otlp, endpoint: "${proxy.url}", metrics: false, queue: { timeout: 4s } }
+  points: { type: otlp, endpoint: "${proxy.url}", logs: false, interval: 1s }
 agent: { listen: "127.0.0.1:0" }
 `);
     });
@@ -143,7 +144,7 @@ agent: { listen: "127.0.0.1:0" }
     ])('%s', async (_, fault, again) => {
       proxy.become(fault);
       await produce();
-      await agent.until(() => proxy.met > 0, 20_000);
+      await agent.until(() => (again ? arrived().size : proxy.met) > 0, 20_000);
       // Longer than the attempt's time-out.
       await pause(4_500);
       proxy.become('none');

@@ -1,14 +1,17 @@
 import { execFile } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { AgentProcess } from '../support/agent.js';
+import { AgentProcess, readSlots } from '../support/agent.js';
 import { compileProbe, compileProgram } from '../support/compile.js';
 import { parseExposition } from '../support/exposition.js';
+import { PrometheusServer } from '../support/prometheus.js';
 import { freePort } from '../support/registry.js';
-import { builtService, eventually, Service } from './service.js';
+import { Collector } from './collector.js';
+import { Loki } from './loki.js';
+import { builtService, eventually, installed, Service } from './service.js';
 
 const run = promisify(execFile);
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
@@ -16,46 +19,54 @@ const here = (path: string): string => fileURLToPath(new URL(path, import.meta.u
 const FILL = '1';
 const RING = '4';
 const EVENTS = '5';
+/** Loki answers a query with 5,000 lines at most. */
+const FLOOD = 4000;
 
 const victoria = builtService('victoria-metrics');
-const loki = builtService('loki');
+const missing = [
+  victoria ? '' : 'build-victoria-metrics.sh',
+  Loki.program ? '' : 'build-loki.sh',
+  Collector.program ? '' : 'build-collector.sh',
+  installed('prometheus') ? '' : 'apt-get install prometheus',
+].filter(Boolean);
 
-describe.skipIf(!victoria || !loki)(
-  'one probe to five sinks (skipped where build-victoria-metrics.sh and build-loki.sh left nothing)',
+/** Nanoseconds of an RFC 3339 time with nine digits. */
+const nanoseconds = (time: string): bigint =>
+  BigInt(Date.parse(`${time.slice(0, 19)}Z`)) * 1_000_000n + BigInt(time.slice(20, 29));
+
+/** Go's way to write a time, as nanoseconds. */
+const goNanoseconds = (text: string): bigint => {
+  const [, day, time, fraction = ''] = /^(\S+) (\d+:\d+:\d+)(?:\.(\d+))? \+0000 UTC$/.exec(text)!;
+  return nanoseconds(`${day}T${time}.${fraction.padEnd(9, '0')}Z`);
+};
+
+describe.skipIf(missing.length > 0)(
+  `one probe to five sinks${missing.length > 0 ? ` (skipped without: ${missing.join(', ')})` : ''}`,
   () => {
-    const services: Service[] = [];
+    let metricsStore: Service;
+    let loki: Loki;
+    let collector: Collector;
+    let prometheus: PrometheusServer;
     let agent: AgentProcess;
     let metricsUrl: string;
-    let lokiUrl: string;
-    let request: string;
-    const ask = (...args: string[]): Promise<unknown> => run(request, args);
+    /** Events that the kernel's side counted, of the flood. */
+    let produced: number;
 
     beforeAll(async () => {
-      const [metricsPort, lokiPort, lokiGrpc] = [await freePort(), await freePort(), await freePort()];
-      metricsUrl = `http://127.0.0.1:${metricsPort}`;
-      lokiUrl = `http://127.0.0.1:${lokiPort}`;
-      services.push(
-        await Service.start(
-          victoria!,
-          (folder) => [
-            `-httpListenAddr=127.0.0.1:${metricsPort}`,
-            `-storageDataPath=${join(folder, 'data')}`,
-            '-search.latencyOffset=0s',
-            '-search.disableCache',
-          ],
-          `${metricsUrl}/health`,
-        ),
-        await Service.start(
-          loki!,
-          (folder) => {
-            const file = join(folder, 'loki.yaml');
-            writeFileSync(file, lokiConfig(folder, lokiPort, lokiGrpc));
-            return [`-config.file=${file}`];
-          },
-          `${lokiUrl}/ready`,
-        ),
-      );
-      request = compileProgram(here('../e2e/probes/do.c'));
+      const port = await freePort();
+      metricsUrl = `http://127.0.0.1:${port}`;
+      metricsStore = await Service.start({
+        program: victoria!,
+        args: (folder) => [
+          `-httpListenAddr=127.0.0.1:${port}`,
+          `-storageDataPath=${join(folder, 'data')}`,
+          '-search.latencyOffset=0s',
+          '-search.disableCache',
+        ],
+        ready: `${metricsUrl}/health`,
+      });
+      loki = await Loki.start();
+      collector = await Collector.start();
       agent = await AgentProcess.start(`
 probes:
   - file: ${compileProbe(here('../e2e/probes/maps.bpf.c'))}
@@ -64,124 +75,188 @@ probes:
       counter_sent_bytes: { value: bytes }
       hist_wait_ns: { buckets: [1000, 1000000] }
       hist_size: { buckets: [16, 32] }
+  - file: ${compileProbe(here('../e2e/probes/flood.bpf.c'))}
+    name: flood
 sinks:
   out: { type: stdout, format: json }
   prom: { type: prometheus }
   file: { type: file, path: events.ndjson }
-  loki: { type: loki, url: "${lokiUrl}" }
-  otlp: { type: otlp, metrics_endpoint: "${metricsUrl}/opentelemetry/v1/metrics", logs: false, interval: 1s }
+  loki: { type: loki, url: "${loki.url}" }
+  otlp:
+    type: otlp
+    metrics_endpoint: "${metricsUrl}/opentelemetry/v1/metrics"
+    logs_endpoint: "${collector.url}/v1/logs"
+    interval: 1s
 agent: { listen: "127.0.0.1:0", labels: { region: "eu" } }
 `);
-      await ask(RING);
-      await ask(FILL);
-      await ask(EVENTS);
+      prometheus = await PrometheusServer.scrape(`${agent.url}/metrics`);
+      const request = compileProgram(here('../e2e/probes/do.c'));
+      const trigger = compileProgram(here('../e2e/probes/trigger.c'));
+      for (const op of [RING, FILL, EVENTS]) await run(request, [op]);
+      await run(trigger, [String(FLOOD), '100', '1000']);
+      const [wanted, events] = readSlots(agent, 'produced');
+      expect(wanted).toBe(FLOOD);
+      produced = events!;
+      await agent.until(() => flood().length >= produced && agent.events.length > produced, 60_000);
     });
 
     afterAll(async () => {
       await agent?.stop();
-      for (const service of services) await service.stop();
+      await prometheus?.stop();
+      for (const service of [metricsStore, loki?.service, collector?.service]) await service?.stop();
     });
 
-    it('gives VictoriaMetrics every value that the agent itself shows', async () => {
+    const flood = () => agent.events.filter(({ probe }) => probe === 'flood');
+    const lines = (text: string): string[] => text.split('\n').filter(Boolean).sort();
+
+    it('standard output has each event once, in order', () => {
+      const sequence = flood().map(({ data }) => data.seq as number);
+      expect(sequence.length).toBe(produced);
+      expect(sequence.every((seq, i) => i === 0 || seq > sequence[i - 1]!)).toBe(true);
+    });
+
+    it('the file has the same lines', async () => {
+      const shown = lines(agent.stdout);
+      const file = await eventually(async () => {
+        const now = lines(readFileSync(join(agent.folder, 'events.ndjson'), 'utf8'));
+        return now.length >= shown.length ? now : undefined;
+      });
+      expect(file).toEqual(shown);
+    });
+
+    it('Loki has the same lines, at their times', async () => {
+      const shown = lines(agent.stdout);
+      const stored = await eventually(async () => {
+        const entries = await loki.query('{region="eu"}');
+        return entries.length >= shown.length ? entries : undefined;
+      });
+      expect(stored.map(({ line }) => line).sort()).toEqual(shown);
+      for (const { time, line, labels } of stored) {
+        const event = JSON.parse(line) as { timestamp: string; probe: string; map: string };
+        expect(labels).toMatchObject({ probe: event.probe, map: event.map, region: 'eu' });
+        // Twins of one nanosecond are told apart by one.
+        expect(Number(time - nanoseconds(event.timestamp))).toBeLessThan(1000);
+      }
+    });
+
+    it('the Collector has the same events, value by value', async () => {
+      const shown = agent.events;
+      const logs = await eventually(async () => {
+        const now = collector.logs;
+        return now.length >= shown.length ? now : undefined;
+      });
+      expect(logs.length).toBe(shown.length);
+      const stored = new Map(
+        logs.map((log) => [log.attributes.seq ?? JSON.stringify(log.attributes.key), log]),
+      );
+      expect(stored.size).toBe(logs.length);
+      for (const { timestamp, probe, map, data } of shown) {
+        const log = stored.get('seq' in data ? `Int(${data.seq})` : JSON.stringify(`Int(${data.key})`))!;
+        expect(goNanoseconds(log.fields.Timestamp!)).toBe(nanoseconds(timestamp));
+        const { level, name } = (data.value ?? {}) as { level?: number; name?: string };
+        expect(log.attributes).toEqual({
+          'event.name': `Str(${probe}.${map})`,
+          probe: `Str(${probe})`,
+          map: `Str(${map})`,
+          region: 'Str(eu)',
+          ...('seq' in data
+            ? {
+                seq: `Int(${data.seq})`,
+                group: `Int(${data.group})`,
+                comm: `Str(${data.comm})`,
+                pad: `Int(${data.pad})`,
+              }
+            : { key: `Int(${data.key})`, value: `Map({"level":${level},"name":"${name}"})` }),
+        });
+      }
+    });
+
+    it('Prometheus and VictoriaMetrics have every value that the agent itself shows', async () => {
+      const [, , groups] = readSlots(agent, 'produced');
       // Hashes are read each second.
       const own = await eventually(async () => {
         const response = await fetch(`${agent.url}/metrics`, { headers: { accept: 'text/plain' } });
         const samples = parseExposition(await response.text(), 'text')
-          .filter(({ type }) => type !== 'histogram')
           .flatMap((family) => family.samples)
           .filter(({ name }) => name.startsWith('ebpf_'));
-        return samples.length >= 18 ? samples : undefined;
+        const total = samples
+          .filter(({ name }) => name === 'ebpf_groups_total')
+          .reduce((sum, { value }) => sum + Number(value), 0);
+        const all = samples.some(({ name }) => name === 'ebpf_flows_total') && total === groups;
+        return all ? samples : undefined;
       });
-      const key = (labels: Record<string, string>): string =>
-        JSON.stringify(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
-      const stored = await eventually(async () => {
-        const url = `${metricsUrl}/api/v1/query?query=${encodeURIComponent('{__name__=~"ebpf_.*"}')}`;
+      const query = '{__name__=~"ebpf_.*"}';
+      const scraped = await eventually(async () => {
+        const series = (await prometheus.query(query)).map(({ metric, value }) => ({ metric, value }));
+        return series.length >= own.length ? series : undefined;
+      });
+      expect(await prometheus.refused()).toBe(0);
+      expect(scraped.length).toBe(own.length);
+      const pushed = await eventually(async () => {
+        const url = `${metricsUrl}/api/v1/query?query=${encodeURIComponent(query)}`;
         const { data } = (await (await fetch(url)).json()) as {
           data: { result: { metric: Record<string, string>; value: [number, string] }[] };
         };
-        return data.result.length >= own.length ? data.result : undefined;
+        const series = data.result.map(({ metric, value }) => ({ metric, value: value[1] }));
+        const total = series
+          .filter(({ metric }) => metric.__name__ === 'ebpf_groups_total')
+          .reduce((sum, { value }) => sum + Number(value), 0);
+        return total === groups ? series : undefined;
       });
-      for (const { name, labels, value } of own) {
-        // What the resource adds is not the series' own; an empty label is none to Prometheus' model.
-        const present = Object.fromEntries(Object.entries(labels).filter(([, text]) => text !== ''));
-        const found = stored.filter(({ metric }) => {
-          const { __name__, ...rest } = metric;
-          return (
-            __name__ === name &&
-            Object.entries(present).every(([label, text]) => rest[label] === text) &&
-            Object.keys(rest).every(
-              (label) => label in present || /^(service|host|job|instance|otel|scope)/.test(label),
-            )
+      // Sums that are not known are left out of both.
+      for (const [store, stored] of [
+        ['Prometheus', index(scraped)],
+        ['VictoriaMetrics', index(pushed)],
+      ] as const)
+        for (const { name, labels, value } of own) {
+          const found = stored.get(identity(name, labels));
+          expect(found, `${store}: ${name} ${JSON.stringify(labels)}`).toBeDefined();
+          // VictoriaMetrics keeps decimal mantissas of less than 64 bits: the last digits of the largest are lost.
+          const error = Math.abs(Number(found) - Number(value));
+          expect(error, `${store}: ${name} ${JSON.stringify(labels)}`).toBeLessThanOrEqual(
+            Math.abs(Number(value)) * 1e-12,
           );
-        });
-        expect(found.length, `${name}${key(labels)}`).toBe(1);
-        // VictoriaMetrics keeps decimal mantissas of less than 64 bits: the last digits of the largest are lost there.
-        const wanted = Number(value);
-        const error = Math.abs(Number(found[0]!.value[1]) - wanted);
-        expect(error, `${name}${key(labels)}`).toBeLessThanOrEqual(Math.abs(wanted) * 1e-12);
-      }
-    });
+        }
+    }, 240_000);
 
-    it('gives Loki and the file each event that standard output shows, with its time', async () => {
-      await agent.until(() => agent.events.length > 0);
-      const lines = (text: string): string[] => text.split('\n').filter(Boolean).sort();
-      const shown = lines(agent.stdout);
-      await eventually(async () => {
-        const file = lines(readFileSync(join(agent.folder, 'events.ndjson'), 'utf8'));
-        return file.length === shown.length ? file : undefined;
-      }).then((file) => expect(file).toEqual(shown));
-      const stored = await eventually(async () => {
-        const url = new URL(`${lokiUrl}/loki/api/v1/query_range`);
-        url.searchParams.set('query', '{probe="maps",region="eu"}');
-        url.searchParams.set('limit', '5000');
-        url.searchParams.set('start', String(BigInt(Date.now() - 3_600_000) * 1_000_000n));
-        const response = await fetch(url);
-        if (!response.ok) return undefined;
-        const { data } = (await response.json()) as { data: { result: { values: [string, string][] }[] } };
-        const entries = data.result.flatMap(({ values }) => values);
-        return entries.length === shown.length ? entries : undefined;
-      });
-      expect(stored.map(([, line]) => line).sort()).toEqual(shown);
-      for (const [time, line] of stored) {
-        const { timestamp } = JSON.parse(line) as { timestamp: string };
-        const seconds = BigInt(Date.parse(`${timestamp.slice(0, 19)}Z`)) * 1_000_000n;
-        // Twins of one nanosecond are told apart by one.
-        expect(Number(BigInt(time) - seconds - BigInt(timestamp.slice(20, 29)))).toBeLessThan(1000);
-      }
-    });
-
-    it('adds up for every sink', async () => {
+    it('the sum holds for each of them', async () => {
       const metrics = await eventually(async () => {
         const now = await agent.metrics();
-        return [...now].some(([name, value]) => name.startsWith('bee_agent_sink_queued') && value > 0)
-          ? undefined
-          : now;
+        const isQueued = ([name, value]: [string, number]): boolean =>
+          name.startsWith('bee_agent_sink_queued') && value > 0;
+        return [...now].some(isQueued) ? undefined : now;
       });
       const sum = (name: string, sink: string): number =>
         [...metrics]
-          .filter(([key]) => key.startsWith(`${name}{`) && key.includes(`sink="${sink}"`))
+          .filter(([key]) => key.startsWith(`bee_agent_sink_${name}{`) && key.includes(`sink="${sink}"`))
           .reduce((total, [, value]) => total + value, 0);
-      for (const sink of ['out', 'file', 'loki']) {
-        expect(sum('bee_agent_sink_delivered_total', sink)).toBe(agent.events.length);
-        expect(sum('bee_agent_sink_lost_total', sink)).toBe(0);
+      for (const sink of ['out', 'file', 'loki', 'otlp']) {
+        expect(sum('received_total', sink), sink).toBe(agent.events.length);
+        expect(sum('delivered_total', sink), sink).toBe(agent.events.length);
+        expect(sum('lost_total', sink), sink).toBe(0);
+        expect(sum('filtered_total', sink), sink).toBe(0);
       }
+      expect(sum('rejected_points_total', 'otlp')).toBe(0);
     });
   },
 );
 
-function lokiConfig(folder: string, port: number, grpc: number): string {
-  return `
-auth_enabled: false
-analytics: { reporting_enabled: false }
-server: { http_listen_address: 127.0.0.1, http_listen_port: ${port}, grpc_listen_address: 127.0.0.1, grpc_listen_port: ${grpc}, log_level: error }
-common:
-  instance_addr: 127.0.0.1
-  path_prefix: ${folder}/loki
-  storage: { filesystem: { chunks_directory: ${folder}/chunks, rules_directory: ${folder}/rules } }
-  replication_factor: 1
-  ring: { kvstore: { store: inmemory } }
-schema_config:
-  configs: [{ from: 2024-01-01, store: tsdb, object_store: filesystem, schema: v13, index: { prefix: index_, period: 24h } }]
-limits_config: { allow_structured_metadata: true, reject_old_samples: false }
-`;
+/** Labels that a store adds of its own: of the target, or of the resource. */
+const ADDED = /^(?:__name__|job|instance|service[._]name|host[._]name|otel_.*|scope[._].*)$/;
+
+/** A series by its name and labels; to Prometheus' model an empty label is none. */
+function identity(name: string, labels: Readonly<Record<string, string>>): string {
+  const own = Object.entries(labels)
+    .filter(([label, text]) => text !== '' && !ADDED.test(label))
+    // VictoriaMetrics writes the bounds of OTLP histograms as Go does.
+    .map(
+      ([label, text]) => [label, label === 'le' && text !== '+Inf' ? String(Number(text)) : text] as const,
+    );
+  return JSON.stringify([name, own.sort(([a], [b]) => (a < b ? -1 : 1))]);
+}
+
+function index(
+  series: readonly { readonly metric: Readonly<Record<string, string>>; readonly value: string }[],
+): Map<string, string> {
+  return new Map(series.map(({ metric, value }) => [identity(metric.__name__!, metric), value]));
 }
