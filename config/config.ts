@@ -37,8 +37,11 @@ export interface MapConfig {
   readonly labels?: readonly string[];
   /** Ascending upper bounds, in the field's own unit. */
   readonly buckets?: readonly number[];
-  /** Histogram hash: how the key's last field becomes an upper bound. Default `linear`: it is the bound. `log2`: slot n ends at 2^(n+1)-1. */
-  readonly scale?: 'linear' | 'log2';
+  /**
+   * Histogram hash: how the key's last field becomes an upper bound. Default `linear`: it is the bound. `log2`: slot n
+   * ends at 2^(n+1)-1. Histogram ring: `exponential`, instead of `buckets`.
+   */
+  readonly scale?: 'linear' | 'log2' | 'exponential';
   /** ms between reads of a hash or array map. Default 1000. */
   readonly interval: number;
   /** Default 10000. */

@@ -101,10 +101,10 @@ export const mapSchema = z.strictObject({
     .optional()
     .describe("A histogram's upper bounds, ascending, in the field's own unit."),
   scale: z
-    .enum(['linear', 'log2'])
+    .enum(['linear', 'log2', 'exponential'])
     .optional()
     .describe(
-      'How the bucket field of a histogram hash is read: `linear`, it is the bound; `log2`, slot n ends at 2^(n+1)-1.',
+      "How the bucket field of a histogram hash is read: `linear`, it is the bound; `log2`, slot n ends at 2^(n+1)-1. `exponential`: a ring's histogram counts in buckets of OpenTelemetry's exponential histogram, without `buckets`.",
     ),
   interval: duration(10, DAY_MS)
     .optional()

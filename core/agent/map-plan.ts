@@ -11,7 +11,15 @@ import {
   type Leaf,
   scalarLeaves,
 } from '../decode/index.js';
-import { familyClash, labelNames, MetricsError, metricName, type SeriesSource } from '../metrics/index.js';
+import {
+  type ExponentialLayout,
+  exponentialLayout,
+  familyClash,
+  labelNames,
+  MetricsError,
+  metricName,
+  type SeriesSource,
+} from '../metrics/index.js';
 import { messageOf } from './error.js';
 import { LOST_MAP } from './lost-counts.js';
 import type { Problem } from './sinks.js';
@@ -219,6 +227,11 @@ function groupOf(
 ): Group {
   const values = source === 'ring' ? ringValues(kind, record, config) : entryValues(kind, record, config);
   const bucket = source === 'entry' && kind === 'histogram' ? bucketLeaf(record) : undefined;
+  if (config.scale === 'exponential' && (kind !== 'histogram' || source !== 'ring'))
+    throw new PlanError(
+      `exponential buckets are for histograms of ring buffers, and this is a ${kind} of ${source === 'ring' ? 'one' : 'a hash or array, whose buckets are its keys'}`,
+      'scale',
+    );
   const excluded = new Set([...values, ...(bucket ? [bucket] : [])].map((leaf) => leaf.path.join('\0')));
   if (timestamp) excluded.add(timestamp.join('\0'));
   const labels = config.labels
@@ -239,10 +252,28 @@ function groupOf(
       values: values.map((leaf) => leaf.path),
       maxSeries: config.maxSeries,
       ...(source === 'ring' && config.expire !== undefined ? { expire: config.expire } : {}),
-      ...(kind === 'histogram' && source === 'ring' ? { bounds: config.buckets ?? DEFAULT_BUCKETS } : {}),
+      ...(kind === 'histogram' && source === 'ring'
+        ? { bounds: exponentialOf(config, values[0]!)?.bounds ?? config.buckets ?? DEFAULT_BUCKETS }
+        : {}),
       ...(bucket ? { bucket: bucket.path } : {}),
     },
   };
+}
+
+/** The exponential buckets that `scale: exponential` asks for; undefined where it does not. */
+function exponentialOf(config: MapConfig, { node, path }: Leaf): ExponentialLayout | undefined {
+  if (config.scale !== 'exponential') return undefined;
+  if (config.buckets)
+    throw new PlanError(
+      '`buckets` are bounds of your own, and exponential ones have theirs. Remove one',
+      'scale',
+    );
+  if (node.kind !== 'int' || node.signed)
+    throw new PlanError(
+      `exponential buckets count unsigned integers, which field "${path.join('.')}" is not: give \`buckets\``,
+      'scale',
+    );
+  return exponentialLayout(node.format === 'duration' ? 1e9 : 1);
 }
 
 function ringValues(kind: 'counter' | 'gauge' | 'histogram', record: Layout, config: MapConfig): Leaf[] {
@@ -328,6 +359,7 @@ function seriesOf(
   const byField = source === 'entry' && config.value === undefined && !plan.bucket;
   const valueLeaves: readonly (Leaf | undefined)[] =
     group.valueLeaves.length > 0 ? group.valueLeaves : [undefined];
+  const exponential = plan.bounds ? exponentialOf(config, group.valueLeaves[0]!) : undefined;
   return {
     probe: context.probe,
     map: map.name,
@@ -351,7 +383,8 @@ function seriesOf(
     fieldNames: group.labelLeaves.map((leaf) => flatPath(leaf.path, source).join('_')),
     hostLabels: { probe: context.probe, ...context.labels },
     ...(plan.bounds ? { bounds: plan.bounds } : {}),
-    ...(config.scale ? { scale: config.scale } : {}),
+    ...(exponential ? { exponential } : {}),
+    ...(config.scale && config.scale !== 'exponential' ? { scale: config.scale } : {}),
     ...(config.expire === undefined ? {} : { expire: config.expire }),
   };
 }

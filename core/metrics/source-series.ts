@@ -1,5 +1,6 @@
 import type { Series } from '../../plugins/sdk/index.js';
 import type { GroupOutput } from '../decode/index.js';
+import { exponentialValue } from './exponential.js';
 import { renderLabels } from './labels.js';
 import type { SeriesSource } from './source.js';
 
@@ -181,18 +182,12 @@ export class SourceSeries {
       return series;
     }
     if (entry.buckets) {
-      const counts = Array.from(entry.buckets);
-      return {
-        labels,
-        labelText,
-        start,
-        histogram: {
-          bounds: this.bounds(),
-          counts,
-          count: total(counts),
-          sum: divided(entry.sum, divisor),
-        },
-      };
+      const { exponential } = this.source;
+      const value = exponential
+        ? exponentialValue(exponential, entry.buckets)
+        : { bounds: this.bounds(), counts: Array.from(entry.buckets) };
+      const sum = divided(entry.sum, divisor);
+      return { labels, labelText, start, histogram: { ...value, count: total(value.counts), sum } };
     }
     const sorted = [...entry.counts!].sort(([a], [b]) => a - b);
     const finite = sorted.filter(([bound]) => Number.isFinite(bound));

@@ -1,4 +1,5 @@
 import type { MetricOrigin, MetricType } from '../../plugins/sdk/index.js';
+import type { ExponentialLayout } from './exponential.js';
 import type { FamilyName } from './naming.js';
 
 /** One map that makes series. */
@@ -16,6 +17,8 @@ export interface SeriesSource {
   readonly hostLabels: Readonly<Record<string, string>>;
   /** Ring histogram: raw units. */
   readonly bounds?: readonly number[];
+  /** Ring histogram whose `bounds` are those of exponential buckets. */
+  readonly exponential?: ExponentialLayout;
   /** Entry histogram: how the key's last field becomes a bound. */
   readonly scale?: 'linear' | 'log2';
   /** ms without an update after which a ring's series goes. */

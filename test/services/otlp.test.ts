@@ -3,7 +3,13 @@ import { OTLPMetricExporter } from '@opentelemetry/exporter-metrics-otlp-http';
 import { MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import otlp from '../../plugins/otlp/index.js';
-import { type MetricBatch, metricProducer, type Series, type Sink } from '../../plugins/sdk/index.js';
+import {
+  type ExponentialBuckets,
+  type MetricBatch,
+  metricProducer,
+  type Series,
+  type Sink,
+} from '../../plugins/sdk/index.js';
 import { everyKind, TIME } from './batches.js';
 import { makeCertificates } from './certificates.js';
 import { type CollectedPoint, Collector } from './collector.js';
@@ -214,6 +220,47 @@ describe.skipIf(!Collector.program)(
         expect(counted.get('points_total')).toBe(9);
       });
     });
+
+    it.each(['http/protobuf', 'http/json'])(
+      '%s: exponential histograms come back bucket by bucket',
+      async (protocol) => {
+        await open({ protocol });
+        const run = `exponential ${protocol}`;
+        const batch = (exponential: ExponentialBuckets): MetricBatch => {
+          const counts = [exponential.zeroCount, ...exponential.counts];
+          const count = counts.reduce((a, b) => a + b);
+          const histogram = { bounds: [0, 1], counts: [1, 1, count - 2], count, sum: 77, exponential };
+          const labels = Object.entries({ run });
+          const series = [{ labels, labelText: `run="${run}"`, start: TIME, histogram }];
+          return {
+            kind: 'metrics',
+            time: TIME + 5n,
+            families: [{ name: 'ebpf_wait_seconds', type: 'histogram', help: 'x', unit: 'seconds', series }],
+          };
+        };
+        // (2^(-2/2), 2^(-1/2)] and so on.
+        const sent = batch({ scale: 1, zeroCount: 1, offset: -2, counts: [1, 0, 300] });
+        expect(await sink!.writeMetrics!(sent, call())).toEqual({ status: 'ok' });
+        const [point] = await pointsOf(run, 1);
+        expect(point!.metric).toMatchObject({
+          DataType: 'ExponentialHistogram',
+          AggregationTemporality: 'Cumulative',
+        });
+        expect(point!.fields).toMatchObject({ Count: '302', Sum: '77.000000', StartTimestamp: goTime(TIME) });
+        expect(point!.buckets).toEqual({
+          '[0, 0]': 1,
+          '(0.500000, 0.707107]': 1,
+          '(0.707107, 1.000000]': 0,
+          '(1.000000, 1.414214]': 300,
+        });
+        await sink!.close();
+        await open({ protocol, histogram: 'explicit' });
+        expect(await sink!.writeMetrics!(sent, call())).toEqual({ status: 'ok' });
+        const [, explicit] = await pointsOf(run, 2);
+        expect(explicit!.metric.DataType).toBe('Histogram');
+        expect(explicit!.buckets).toEqual({ '#0': 1, '#1': 1, '#2': 300 });
+      },
+    );
 
     it('differences have a state of their own: what a dead collector did not get comes with the next', async () => {
       await open({ temporality: 'delta' });

@@ -22,7 +22,7 @@ function mapIds(pid: number): Set<number> {
   const folder = `/proc/${pid}/fdinfo`;
   const ids = new Set<number>();
   for (const fd of readdirSync(folder)) {
-    const id = /^map_id:\s*(\d+)$/m.exec(readFileSync(`${folder}/${fd}`, 'utf8'));
+    const id = /^map_id:\s*(\d+)$/m.exec(readIfThere(`${folder}/${fd}`));
     if (id) ids.add(Number(id[1]));
   }
   return ids;
@@ -30,4 +30,14 @@ function mapIds(pid: number): Set<number> {
 
 function bpftool(...args: string[]): unknown {
   return JSON.parse(execFileSync('bpftool', ['-j', ...args], { encoding: 'utf8' }));
+}
+
+/** A connection of the process may be gone since its folder was listed. */
+function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
+    throw error;
+  }
 }
