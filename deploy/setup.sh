@@ -3,7 +3,7 @@
 source "$(dirname "$0")/lib.sh"
 
 packages=(clang llvm libbpf-dev libelf-dev zlib1g-dev g++ make python3)
-if [[ ${1:-} == --test ]]; then packages+=(prometheus bpftool valgrind docker-registry apache2-utils openssl skopeo); fi
+if [[ ${1:-} == --test ]]; then packages+=(prometheus bpftool valgrind docker-registry apache2-utils openssl skopeo nginx-light); fi
 
 missing=()
 for package in "${packages[@]}"; do

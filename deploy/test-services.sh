@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# npm run test:services [-- FILES]: build what test/services/build-*.sh build, where that is not done yet, then test
+# against the real services. What cannot be had here is said, its tests are skipped, and no skipped one has passed.
+source "$(dirname "$0")/lib.sh"
+need_node
+[[ $(id -u) -eq 0 ]] || die "the tests load BPF programs. Run: sudo npm run test:services"
+bash deploy/setup.sh --test
+build_project
+
+# Seconds that one build may take, the first on a slow machine included.
+limit=${BEE_SERVICES_BUILD_SECONDS:-1800}
+missing=()
+for script in test/services/build-*.sh; do
+  service=$(basename "$script" .sh)
+  service=${service#build-}
+  begun=$SECONDS
+  if timeout "$limit" bash "$script" >/dev/null; then
+    ((SECONDS - begun < 5)) || say "Built $service in $((SECONDS - begun)) s"
+  else
+    missing+=("$service")
+    say "No $service here ($script): its tests are skipped"
+  fi
+done
+
+report=$(mktemp)
+trap 'rm -f "$report"' EXIT
+code=0
+node node_modules/vitest/vitest.mjs run --config vitest.services.config.ts \
+  --reporter=default --reporter=json --outputFile.json="$report" "$@" || code=$?
+node -e '
+const { numPassedTests, numFailedTests, numFailedTestSuites, numPendingTests } = JSON.parse(require("fs").readFileSync(process.argv[1], "utf8"));
+const failed = Math.max(numFailedTests, numFailedTestSuites > 0 && numFailedTests === 0 ? 1 : 0);
+console.log(`Service tests: ${numPassedTests} passed, ${failed} failed, ${numPendingTests} skipped${process.argv[2] ? ` (not here: ${process.argv[2]})` : ""}`);
+' "$report" "${missing[*]}"
+exit "$code"
