@@ -43,6 +43,8 @@ export function clangFlags({ source, target, cflags, vmlinux, colour }: FlagInpu
     '-Wdate-time',
     ...(vmlinux === undefined ? [] : [`-I${vmlinux}`]),
     `-I${headers}`,
+    '-include',
+    'builtins.h',
     ...(multiarch === undefined ? [] : ['-idirafter', multiarch]),
   ];
 }

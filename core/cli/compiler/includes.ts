@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../package-root.js';
 
-/** Our headers: `bee.h`, `solo_types.h`. */
+/** Our headers: `bee.h`, `solo_types.h`, and `builtins.h`, which is read before every source. */
 export function headerFolder(): string {
   return join(packageRoot(), 'core', 'cli', 'compiler', 'include');
 }
