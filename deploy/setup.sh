@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# setup.sh [--test]: install the system packages that are missing (Debian, Ubuntu). --test: those of the tests, too.
+# setup.sh [--test | --services]: install the system packages that are missing (Debian, Ubuntu). --test: those of the
+# tests, too; --services: those of the service tests as well.
 source "$(dirname "$0")/lib.sh"
 
 packages=(clang llvm libbpf-dev libelf-dev zlib1g-dev g++ make python3)
-if [[ ${1:-} == --test ]]; then packages+=(prometheus bpftool valgrind docker-registry apache2-utils openssl skopeo nginx-light); fi
+if [[ ${1:-} == --test || ${1:-} == --services ]]; then packages+=(prometheus bpftool valgrind docker-registry apache2-utils openssl skopeo nginx-light); fi
+if [[ ${1:-} == --services ]]; then packages+=(postgresql); fi
 
 missing=()
 for package in "${packages[@]}"; do

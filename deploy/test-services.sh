@@ -4,7 +4,7 @@
 source "$(dirname "$0")/lib.sh"
 need_node
 [[ $(id -u) -eq 0 ]] || die "the tests load BPF programs. Run: sudo npm run test:services"
-bash deploy/setup.sh --test
+bash deploy/setup.sh --services
 build_project
 
 # Seconds that one build may take, the first on a slow machine included.
