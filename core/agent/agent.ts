@@ -9,6 +9,7 @@ import { Clock } from './clock.js';
 import { AgentError, messageOf } from './error.js';
 import { EventHub } from './events.js';
 import type { Logger } from './logger.js';
+import { LoopMonitor, type Suspect } from './loop-monitor.js';
 import type { PinFolders, ProbeHost } from './probe.js';
 import { Router } from './router.js';
 import { type AgentServer, listen } from './server.js';
@@ -50,6 +51,7 @@ export class Agent {
   private readonly sinkMetrics = new SinkMetrics();
   private readonly sinks = new Map<string, RunningSink>();
   private readonly clock = new Clock();
+  private readonly loop = new LoopMonitor(() => this.onMainThread());
   private pool: DecodePool | undefined;
   private watcher: RingWatcher | undefined;
   private server: AgentServer | undefined;
@@ -172,6 +174,10 @@ export class Agent {
     }
   }
 
+  private *onMainThread(): Iterable<Suspect> {
+    for (const { outlet, sink } of this.sinks.values()) if (sink.onMainThread) yield outlet.hold;
+  }
+
   /** What the sink `name` would be scraped for: the series of its probes, and the agent's own. */
   private async collect(name: string): Promise<MetricBatch> {
     const probes = new Set(
@@ -188,6 +194,7 @@ export class Agent {
       followersLost: this.hub.lost,
       workerRestarts: this.pool?.restarts ?? 0,
       started: this.started,
+      loopDelays: this.loop.delays,
     });
     return { ...batch, families: [...batch.families, ...own, ...this.sinkMetrics.families()] };
   }
@@ -233,6 +240,7 @@ export class Agent {
           .catch((error) => this.options.log.error(`sink ${outlet.name}: ${messageOf(error)}`)),
       ),
     );
+    this.loop.close();
     this.hub.close();
     await this.server?.close();
   }

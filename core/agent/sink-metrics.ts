@@ -13,6 +13,7 @@ interface Metric {
 /** Families of the agent itself that begin alike. */
 const OWN = new Set([
   'up',
+  'busy_seconds_total',
   'circuit',
   'received_total',
   'recovered_total',

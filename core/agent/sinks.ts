@@ -35,6 +35,8 @@ export interface PreparedSink {
   readonly interval: number;
   /** Our own sinks keep nothing of a batch that they have answered for; isolated ones have a copy. */
   readonly letsGo: boolean;
+  /** It runs on the main thread, and can hold it. */
+  readonly onMainThread: boolean;
   /** Where small batches are put together. */
   readonly batch?: BatchLimits;
 }
@@ -87,6 +89,7 @@ export async function prepareSinks(
         options,
         accepts,
         interval: config.interval ?? (own ?? DEFAULT_INTERVAL_S) * 1000,
+        onMainThread: config.type in given || config.type in BUILT_IN || !config.isolate,
         letsGo: !(config.type in given) && (config.type in BUILT_IN || config.isolate),
       });
     } catch (error) {

@@ -1,4 +1,4 @@
-import type { MetricFamily, MetricType, Series } from '../../plugins/sdk/index.js';
+import type { HistogramValue, MetricFamily, MetricType, Series } from '../../plugins/sdk/index.js';
 import { renderLabels } from '../metrics/index.js';
 import type { Outlet } from '../pipeline/index.js';
 import type { PreparedSink } from './sinks.js';
@@ -13,6 +13,7 @@ export interface TelemetrySource {
   readonly followersLost: number;
   readonly workerRestarts: number;
   readonly started: number;
+  readonly loopDelays: HistogramValue;
 }
 
 /** The agent's own metrics, `bee_agent_*`, as listed in docs/metrics.md. Made on demand from plain counters. */
@@ -39,6 +40,11 @@ export function agentFamilies(source: TelemetrySource): MetricFamily[] {
     'Events that slow readers of /events?follow lost.',
     {},
     source.followersLost,
+  );
+  out.addHistogram(
+    'bee_agent_event_loop_delay_seconds',
+    'How late the main thread looked at its timers, five times a second.',
+    source.loopDelays,
   );
   for (const probe of source.probes) addProbe(out, probe);
   for (const { outlet, sink } of source.outlets.values()) addOutlet(out, outlet, sink, source.probes);
@@ -144,6 +150,13 @@ function addOutlet(
     { sink: name },
     outlet.state === 'up' ? 1 : 0,
   );
+  out.add(
+    'bee_agent_sink_busy_seconds_total',
+    'counter',
+    'Time for which the sink held the main thread.',
+    { sink: name },
+    outlet.hold.seconds,
+  );
   for (const state of ['closed', 'open', 'half_open']) {
     out.add(
       'bee_agent_sink_circuit',
@@ -227,6 +240,12 @@ class Families {
     }
     const pairs = Object.entries({ ...this.hostLabels, ...labels });
     family.series.push({ labels: pairs, labelText: renderLabels(pairs), value });
+  }
+
+  addHistogram(name: string, help: string, histogram: HistogramValue): void {
+    const labels = Object.entries(this.hostLabels);
+    const series = [{ labels, labelText: renderLabels(labels), histogram }];
+    this.byName.set(name, { type: 'histogram', help, series });
   }
 
   families(): MetricFamily[] {

@@ -1,6 +1,13 @@
-import { type Accepts, type BatchView, EventBatch, type Sink } from '../../plugins/sdk/index.js';
+import {
+  type Accepts,
+  type BatchView,
+  EventBatch,
+  type Sink,
+  type WriteCall,
+} from '../../plugins/sdk/index.js';
 import type { Assembler, Part, Unit } from './batch/assembler.js';
 import type { Health } from './health.js';
+import type { Hold } from './hold.js';
 import type { Ledger } from './ledger.js';
 import type { RetryGate } from './retry-gate.js';
 import type { Slot } from './slot.js';
@@ -30,6 +37,7 @@ export class Delivery {
     private readonly ledger: Ledger,
     private readonly gate: RetryGate,
     private readonly health: Health,
+    private readonly hold: Hold,
     private readonly closing: AbortSignal,
   ) {
     const { accepts, name } = options;
@@ -49,7 +57,8 @@ export class Delivery {
     const { gate, health, ledger } = this;
     const { timeout, maxElapsed } = this.options;
     const expiry = maxElapsed > 0 ? performance.now() + maxElapsed : Number.POSITIVE_INFINITY;
-    const write = (call: { signal: AbortSignal }) => sink.write!(new EventBatch(batch, this.view), call);
+    const write = (call: WriteCall) =>
+      this.hold.call('in write()', () => sink.write!(new EventBatch(batch, this.view), call));
     this.inFlight.add(unit);
     for (;;) {
       const epoch = gate.begin();

@@ -1,6 +1,7 @@
-import type { MetricBatch, Sink } from '../../plugins/sdk/index.js';
+import type { MetricBatch, Sink, WriteCall } from '../../plugins/sdk/index.js';
 import { messageOf } from './error.js';
 import type { Health } from './health.js';
+import type { Hold } from './hold.js';
 import type { RetryGate } from './retry-gate.js';
 import type { Slot } from './slot.js';
 
@@ -25,6 +26,7 @@ export class MetricsWriter {
     private readonly options: MetricsOptions,
     private readonly gate: RetryGate,
     private readonly health: Health,
+    private readonly hold: Hold,
     private readonly closing: AbortSignal,
     private readonly onReady: () => void,
   ) {}
@@ -66,7 +68,8 @@ export class MetricsWriter {
     if (!sink.writeMetrics) return {};
     const { gate, health, closing } = this;
     const epoch = gate.begin();
-    const write = sink.writeMetrics.bind(sink, batch);
+    const write = (call: WriteCall) =>
+      this.hold.call('in writeMetrics()', () => sink.writeMetrics!(batch, call));
     const result = await slot.attempt(batch, 'writeMetrics', write, this.options.timeout, closing);
     if (result.status === 'ok') {
       gate.succeeded(epoch);

@@ -10,6 +10,7 @@ import { DiskStore } from './buffer/disk-store.js';
 import { Delivery } from './delivery.js';
 import { messageOf, PipelineError } from './error.js';
 import { Health } from './health.js';
+import { Hold } from './hold.js';
 import { Ledger, type LedgerEntry } from './ledger.js';
 import { MemoryStore } from './memory-store.js';
 import { MetricsWriter } from './metrics-writer.js';
@@ -39,6 +40,7 @@ class SinkOutlet implements Outlet {
   private readonly ledger = new Ledger();
   private readonly gate = new RetryGate();
   private readonly health: Health;
+  readonly hold: Hold;
   private readonly store: Store;
   private readonly assembler: Assembler;
   private readonly delivery: Delivery;
@@ -57,6 +59,7 @@ class SinkOutlet implements Outlet {
     this.name = options.name;
     this.accepts = resolveAccepts(definition, options.options);
     this.health = new Health(context, this.gate);
+    this.hold = new Hold(context.log);
     this.store = this.createStore();
     this.assembler = new Assembler(this.store, options.batch, () => this.wake());
     const { signal } = this.closing;
@@ -67,10 +70,11 @@ class SinkOutlet implements Outlet {
       this.ledger,
       this.gate,
       this.health,
+      this.hold,
       signal,
     );
     const { collect } = context;
-    this.metrics = new MetricsWriter({ ...options, collect }, this.gate, this.health, signal, () =>
+    this.metrics = new MetricsWriter({ ...options, collect }, this.gate, this.health, this.hold, signal, () =>
       this.wake(),
     );
     const concurrency = options.concurrency ?? definition.concurrency ?? 1;
@@ -111,7 +115,7 @@ class SinkOutlet implements Outlet {
   get fetch(): ((request: Request) => Promise<Response>) | undefined {
     const { sink } = this;
     if (!sink?.fetch || this.state === 'closed') return undefined;
-    return async (request) => sink.fetch!(request);
+    return (request) => this.hold.call('in fetch()', () => sink.fetch!(request));
   }
 
   counts(): Iterable<LedgerEntry> {

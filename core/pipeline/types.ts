@@ -7,6 +7,7 @@ import type {
 } from '../../plugins/sdk/index.js';
 import type { BatchLimits } from './batch/assembler.js';
 import type { BufferOptions } from './buffer/disk-store.js';
+import type { Hold } from './hold.js';
 import type { WhenFull } from './store.js';
 
 /** Why events did not reach a sink. */
@@ -77,6 +78,8 @@ export interface Outlet {
   readonly accepts: Accepts;
   readonly state: OutletState;
   readonly circuit: Circuit;
+  /** How long the sink held the main thread. */
+  readonly hold: Hold;
   /** Last error, for `/readyz` and the log. */
   readonly error?: string | undefined;
   /** `open` threw an error whose `fatal` is true: no later attempt would be better, and the agent ends. */

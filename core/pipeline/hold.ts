@@ -1,0 +1,61 @@
+import type { SinkContext } from '../../plugins/sdk/index.js';
+
+/** Longest that a sink should hold the main thread at once, ms. */
+const BEARABLE_MS = 20;
+const LOG_MS = 60_000;
+
+/** How long a sink held the main thread, on which every ring is released and every other sink is served. */
+export class Hold {
+  /** Since the start. */
+  seconds = 0;
+  private running = 0;
+  private lastEnd = Number.NEGATIVE_INFINITY;
+  private long = 0;
+  private longest = 0;
+  private logged = Number.NEGATIVE_INFINITY;
+
+  constructor(private readonly log: SinkContext['log']) {}
+
+  /** Call the sink: what it does before it first waits is measured, and that it is at work until it has answered. */
+  async call<T>(what: string, work: () => T | Promise<T>): Promise<T> {
+    this.running++;
+    try {
+      return await this.timed(what, work);
+    } finally {
+      this.running--;
+      this.lastEnd = performance.now();
+    }
+  }
+
+  private timed<T>(what: string, work: () => T): T {
+    const begun = performance.now();
+    try {
+      return work();
+    } finally {
+      this.add(performance.now() - begun, what);
+    }
+  }
+
+  /** Whether a call was under way at any time since `time` (of performance.now()). */
+  wasAtWork(time: number): boolean {
+    return this.running > 0 || this.lastEnd >= time;
+  }
+
+  /** It held the thread for so many ms. */
+  add(ms: number, what: string): void {
+    this.seconds += ms / 1000;
+    if (ms <= BEARABLE_MS) return;
+    this.long++;
+    this.longest = Math.max(this.longest, ms);
+    const now = performance.now();
+    if (now - this.logged < LOG_MS) return;
+    const times =
+      this.long === 1 ? '' : `, ${this.long} times by now, ${Math.round(this.longest)} ms at most`;
+    this.log.warn(
+      `held the main thread for ${Math.round(ms)} ms ${what}${times}: probes and other sinks wait meanwhile`,
+    );
+    this.logged = now;
+    this.long = 0;
+    this.longest = 0;
+  }
+}
