@@ -1,5 +1,6 @@
 import type { BenchCase } from '../case.js';
 import { busyCost } from './busy-cost.js';
+import { diskBuffer } from './disk-buffer.js';
 import { hashPoll, hashPollPeer } from './hash-poll.js';
 import { idle } from './idle.js';
 import { latency, latencyTail } from './latency.js';
@@ -32,6 +33,7 @@ export const cases: readonly BenchCase[] = [
   hashPollPeer,
   scrape,
   otlpMetrics,
+  diskBuffer,
   latency,
   latencyTail,
   start,
