@@ -104,6 +104,11 @@ export interface NativePoller {
   add(id: number, fd: number): void;
   /** Report once more when readable (EPOLLONESHOT re-armed): at once, if it is readable now. */
   arm(id: number): void;
+  /**
+   * Report once more when the ring has `fill` unreleased bytes, looked at every few milliseconds, or when
+   * `longest` ms have passed, records or none.
+   */
+  nap(id: number, longest: number, fill: number): void;
   /** After this returns, `onReady` is not called with `id` any more. */
   remove(id: number): void;
   close(): void;
@@ -139,6 +144,8 @@ export interface RingPeek {
   /** Records in the tables. */
   count: number;
   discarded: number;
+  /** Bytes of the shortest record in the tables; 2^32 - 1 when there is none. */
+  shortest: number;
   /** Position after the last record walked: what to release, and where to go on. */
   next: number;
   /** Producer's position when the walk began. */

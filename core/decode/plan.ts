@@ -57,6 +57,8 @@ export interface RecordSet {
   readonly offsets: Uint32Array;
   readonly lengths: Uint32Array;
   readonly count: number;
+  /** Where it is known: the least of the lengths. All offsets are multiples of 8 then, and so is the memory's size. */
+  readonly shortest?: number;
 }
 
 export interface DecodeOutput {

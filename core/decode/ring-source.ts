@@ -6,6 +6,11 @@ import { TABLE_RECORDS } from './worker-limits.js';
 
 /** Bytes of one drain at the most: rings that share a worker take turns after that. */
 const MAX_DRAIN_BYTES = 4 << 20;
+const MIN_DRAIN_BYTES = 64 << 10;
+/** Share of a ring that is read in one drain: it is free again only when that has ended. */
+const DRAIN_SHARE = 4;
+/** Share of a ring that may fill while nobody looks: what is left is for bursts. */
+const NAP_SHARE = 8;
 /** Records a second from which a pause before the next drain pays: fewer wake-ups, bigger batches. */
 const NAP_RATE = 4_000;
 const NAP_MAX_MS = 50;
@@ -49,7 +54,6 @@ export class RingSource {
   private spares: ArrayBuffer[] = [];
   private busyDelay = 0;
   private rate = 0;
-  private byteRate = 0;
   private lastDrain = 0;
   private stopping = false;
   private closed = false;
@@ -94,25 +98,28 @@ export class RingSource {
   }
 
   private async drainAll(): Promise<void> {
+    let begun: Promise<DrainResult | undefined> | undefined;
     while (!this.closed) {
       if (this.hold()) return;
       const { consumer, producer } = this.owner.positions();
       this.highestFill = Math.max(this.highestFill, producer - consumer);
-      const result = await this.drainOnce(consumer);
+      const result = await (begun ?? this.drainOnce(consumer));
       if (!result) return;
       this.owner.release(result.next);
       this.measure(result);
-      if (result.records > 0 || result.discarded > 0) this.options.onBatch(result);
       if (result.next > consumer) this.busyDelay = 0;
-      if (result.busy && result.next === consumer) return this.rest(this.backOff());
+      const stuck = result.busy && result.next === consumer;
       const now = this.owner.positions();
-      if (result.busy || now.producer !== result.next) {
-        if (now.producer - result.next >= this.owner.size / 8 || this.stopping) continue;
-      }
+      const fill = now.producer - result.next;
+      // At high rates the worker goes on while its last result is dealt with here.
+      begun = !stuck && fill >= this.napFill ? this.drainOnce(result.next) : undefined;
+      if (result.records > 0 || result.discarded > 0) this.options.onBatch(result);
+      if (begun) continue;
+      if (stuck) return this.rest(this.backOff());
+      if (this.stopping && (fill > 0 || result.busy)) continue;
       if (this.stopping) return;
-      const nap = this.nap();
-      if (nap > 0) return this.rest(nap);
-      if (now.producer !== result.next) continue;
+      if (this.rate >= NAP_RATE) return this.watcher.nap(this.id, this.longestNap, this.napFill);
+      if (fill > 0) continue;
       this.watcher.arm(this.id);
       return;
     }
@@ -143,7 +150,7 @@ export class RingSource {
             id: this.id,
             from,
             maxRecords,
-            maxBytes: MAX_DRAIN_BYTES,
+            maxBytes: Math.max(MIN_DRAIN_BYTES, Math.min(MAX_DRAIN_BYTES, this.owner.size / DRAIN_SHARE)),
             clock: this.options.clock(),
             follow: this.options.followed(),
             ...(spare ? { spare } : {}),
@@ -180,23 +187,24 @@ export class RingSource {
     this.rest(0);
   }
 
-  /** Records and bytes a second, forgetting exponentially. */
-  private measure({ records, bytes }: DrainResult): void {
+  /** Records a second, forgetting exponentially. */
+  private measure({ records }: DrainResult): void {
     const now = performance.now();
     const seconds = Math.max((now - this.lastDrain) / 1000, 1e-4);
     this.lastDrain = now;
     const weight = Math.min(1, seconds / 0.1);
     this.rate += (records / seconds - this.rate) * weight;
-    this.byteRate += (bytes / seconds - this.byteRate) * weight;
   }
 
-  /** ms to wait before looking again, so that many records share one drain; 0 at low rates. */
-  private nap(): number {
-    if (this.rate < NAP_RATE) return 0;
-    const untilEighth = (this.owner.size / 8 / this.byteRate) * 1000;
+  /** Bytes that are worth a drain at any rate. */
+  private get napFill(): number {
+    return this.owner.size / NAP_SHARE;
+  }
+
+  /** ms that records may wait for others at high rates. A share of the ring that fills ends it. */
+  private get longestNap(): number {
     const { plan, followed } = this.options;
-    const longest = plan.ndjson || plan.columns || followed() ? NAP_MAX_MS : NAP_MAX_FOLDED_MS;
-    return Math.max(0, Math.min(longest, Math.floor(untilEighth)));
+    return plan.ndjson || plan.columns || followed() ? NAP_MAX_MS : NAP_MAX_FOLDED_MS;
   }
 
   private backOff(): number {

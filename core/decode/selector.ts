@@ -35,11 +35,14 @@ export class Selector {
   private readonly constants: readonly Uint8Array[];
   private offsets = new Uint32Array(1024);
   private indices = new Uint32Array(1024);
+  private all = new Uint32Array(0);
+  private readonly filters: boolean;
 
   /** Throws {@link DecodeError} for a filter with mistakes. */
   constructor({ record, source, filter: text }: DecodePlan) {
     const filter = text === undefined ? undefined : compileFilter(parseFilter(text), record, source);
     this.constants = filter?.constants ?? [];
+    this.filters = filter !== undefined;
     this.size = record.size;
     this.select = generate(
       'm,offsets,lengths,count,sel,idx,c',
@@ -55,7 +58,8 @@ export class Selector {
   }
 
   of(records: RecordSet): Selected {
-    const { count } = records;
+    const { count, shortest } = records;
+    if (!this.filters && shortest !== undefined && shortest >= this.size) return this.whole(records);
     if (this.offsets.length < count) {
       this.offsets = new Uint32Array(count);
       this.indices = new Uint32Array(count);
@@ -85,6 +89,12 @@ export class Selector {
       filtered: count - malformed - passed,
       malformed,
     };
+  }
+  /** Every record, without a look at each. */
+  private whole({ memory, offsets, count }: RecordSet): Selected {
+    this.memory.use(memory);
+    if (this.all.length < count) this.all = Uint32Array.from({ length: count }, (_, i) => i);
+    return { memory: this.memory, offsets, indices: this.all, count, filtered: 0, malformed: 0 };
   }
 }
 

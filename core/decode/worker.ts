@@ -150,7 +150,13 @@ function drain(task: DrainTask): DrainResult | UnknownResult {
   const table = limit === TABLE_RECORDS ? offsets : offsets.subarray(0, limit);
   const peek = ring.reader.peek(task.from, table, lengths, task.maxBytes);
   const time = wallClock();
-  const records: RecordSet = { memory: ring.reader.memory, offsets, lengths, count: peek.count };
+  const records: RecordSet = {
+    memory: ring.reader.memory,
+    offsets,
+    lengths,
+    count: peek.count,
+    shortest: peek.shortest,
+  };
   const output = ring.form.decode(records, task.clock, time, task.spare);
   const followed = ring.form.follow(records, output, task.clock, time, task.follow);
   const result: DrainResult = {

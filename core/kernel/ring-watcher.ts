@@ -45,6 +45,14 @@ export class RingWatcher {
     if (this.rings.has(id)) guarded(() => this.poller.arm(id));
   }
 
+  /**
+   * Report once more when the ring has `fill` unreleased bytes, or when `longest` ms have passed, records or none:
+   * many records then share one report, and a sudden burst does not find this asleep.
+   */
+  nap(id: number, longest: number, fill: number): void {
+    if (this.rings.has(id)) guarded(() => this.poller.nap(id, longest, fill));
+  }
+
   /** After this, `onReady` of `id` is not called any more. */
   remove(id: number): void {
     if (this.rings.delete(id)) guarded(() => this.poller.remove(id));

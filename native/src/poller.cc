@@ -16,6 +16,20 @@ namespace {
 constexpr uint64_t kNudge = UINT64_MAX;
 constexpr int kEvents = 64;
 
+/** Bytes a second that no ring takes for long: memory is not so fast. */
+constexpr int64_t kFastest = int64_t{4} << 30;
+
+/** How often a napping ring is looked at: so often that a burst finds most of it free, once a millisecond at the most. */
+std::chrono::milliseconds NapLook(const RingMemory& ring) {
+  return std::chrono::milliseconds(std::max<int64_t>(1, int64_t{ring.size()} * 1000 / kFastest));
+}
+
+uint64_t Unreleased(const RingMemory& ring) {
+  // The consumer's first: it never overtakes the producer, so neither does what is read here.
+  const uint64_t consumer = ring.Consumer();
+  return ring.Producer() - consumer;
+}
+
 }  // namespace
 
 Poller::Poller(std::chrono::milliseconds interval, std::function<void()> wake)
@@ -44,8 +58,9 @@ Poller::Poller(std::chrono::milliseconds interval, std::function<void()> wake)
 void Poller::Loop() {
   pthread_setname_np(pthread_self(), "bee-poller");
   epoll_event events[kEvents];
+  int patience = -1;
   for (;;) {
-    int count = epoll_wait(epoll_.get(), events, kEvents, Patience());
+    int count = epoll_wait(epoll_.get(), events, kEvents, patience);
     if (count < 0 && errno != EINTR) return;
     bool fresh = false;
     {
@@ -56,36 +71,52 @@ void Poller::Loop() {
         if (events[i].data.u64 == kNudge) {
           eventfd_t ignored;
           eventfd_read(nudge_.get(), &ignored);
-        } else {
-          Report(static_cast<uint32_t>(events[i].data.u64));
+          continue;
         }
+        auto found = watched_.find(static_cast<uint32_t>(events[i].data.u64));
+        // The slow look may have been first: epoll was armed still.
+        if (found != watched_.end() && found->second.state == State::kArmed) Report(found->first, found->second);
       }
-      if (std::chrono::steady_clock::now() >= next_look_) Look();
+      Look();
       fresh = fresh && !ready_.empty();
+      patience = Patience();
     }
     if (fresh) wake_();
   }
 }
 
 int Poller::Patience() {
-  std::lock_guard lock(mutex_);
   if (watched_.empty()) return -1;
-  auto left = std::chrono::ceil<std::chrono::milliseconds>(next_look_ - std::chrono::steady_clock::now());
+  auto next = next_look_;
+  const auto now = std::chrono::steady_clock::now();
+  for (const auto& [id, watched] : watched_) {
+    if (watched.state == State::kNapping) next = std::min({next, watched.end, now + NapLook(*watched.ring)});
+  }
+  auto left = std::chrono::ceil<std::chrono::milliseconds>(next - now);
   return static_cast<int>(std::max<int64_t>(left.count(), 0));
 }
 
-void Poller::Report(uint32_t id) {
+Poller::Watched& Poller::Find(uint32_t id) {
   auto found = watched_.find(id);
-  // The slow look may have been first: epoll was armed still.
-  if (found == watched_.end() || !found->second.armed) return;
-  found->second.armed = false;
+  if (found == watched_.end()) throw Failure::Invalid("ring " + std::to_string(id) + " is not watched");
+  return found->second;
+}
+
+void Poller::Report(uint32_t id, Watched& watched) {
+  watched.state = State::kIdle;
   ready_.push_back(id);
 }
 
 void Poller::Look() {
-  next_look_ = std::chrono::steady_clock::now() + interval_;
-  for (const auto& [id, watched] : watched_) {
-    if (watched.armed && watched.ring->Consumer() != watched.ring->Producer()) Report(id);
+  const auto now = std::chrono::steady_clock::now();
+  const bool slow = now >= next_look_;
+  if (slow) next_look_ = now + interval_;
+  for (auto& [id, watched] : watched_) {
+    if (watched.state == State::kNapping) {
+      if (now >= watched.end || Unreleased(*watched.ring) >= watched.fill) Report(id, watched);
+    } else if (slow && watched.state == State::kArmed && Unreleased(*watched.ring) > 0) {
+      Report(id, watched);
+    }
   }
 }
 
@@ -110,15 +141,23 @@ void Poller::Add(uint32_t id, int fd) {
 
 void Poller::Arm(uint32_t id) {
   std::lock_guard lock(mutex_);
-  auto found = watched_.find(id);
-  if (found == watched_.end()) throw Failure::Invalid("ring " + std::to_string(id) + " is not watched");
-  found->second.armed = true;
+  Watched& watched = Find(id);
   epoll_event event = {};
   event.events = EPOLLIN | EPOLLONESHOT;
   event.data.u64 = id;
-  if (epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, found->second.ring->fd(), &event) != 0) {
+  if (epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, watched.ring->fd(), &event) != 0) {
     throw Failure::Errno(errno, "ring " + std::to_string(id) + " cannot be armed");
   }
+  watched.state = State::kArmed;
+}
+
+void Poller::Nap(uint32_t id, std::chrono::milliseconds longest, uint64_t fill) {
+  std::lock_guard lock(mutex_);
+  Watched& watched = Find(id);
+  watched.state = State::kNapping;
+  watched.end = std::chrono::steady_clock::now() + longest;
+  watched.fill = fill;
+  Nudge();
 }
 
 void Poller::Remove(uint32_t id) {

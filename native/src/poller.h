@@ -29,6 +29,8 @@ class Poller {
   /** Throws Failure when `fd` is no ring buffer. Duplicates it. */
   void Add(uint32_t id, int fd);
   void Arm(uint32_t id);
+  /** Report `id` when it has `fill` unreleased bytes, or when `longest` has passed. Ends at a report, or by `Arm`. */
+  void Nap(uint32_t id, std::chrono::milliseconds longest, uint64_t fill);
   /** `Take` does not give `id` any more. */
   void Remove(uint32_t id);
   std::vector<uint32_t> Take();
@@ -36,18 +38,27 @@ class Poller {
   void Stop();
 
  private:
+  enum class State {
+    /** Reported: not watched until `Arm` or `Nap`. */
+    kIdle,
+    kArmed,
+    kNapping,
+  };
+
   struct Watched {
     /** With a duplicate of our own: removing from epoll stays right whatever became of the caller's descriptor. */
     std::unique_ptr<RingMemory> ring;
-    /** False between a report and `Arm`. */
-    bool armed = true;
+    State state = State::kArmed;
+    /** Of a nap. */
+    std::chrono::steady_clock::time_point end;
+    uint64_t fill = 0;
   };
 
   void Loop();
-  /** ms until the next look; -1 while there is nothing to look at. */
+  /** The following with the mutex held. ms until the next look; -1 while there is nothing to look at. */
   int Patience();
-  /** With the mutex held. */
-  void Report(uint32_t id);
+  Watched& Find(uint32_t id);
+  void Report(uint32_t id, Watched& watched);
   void Look();
   void Nudge();
 

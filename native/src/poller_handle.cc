@@ -19,6 +19,7 @@ Napi::Function PollerHandle::Define(Napi::Env env) {
                      {
                          InstanceMethod<&PollerHandle::Add>("add"),
                          InstanceMethod<&PollerHandle::Arm>("arm"),
+                         InstanceMethod<&PollerHandle::Nap>("nap"),
                          InstanceMethod<&PollerHandle::Remove>("remove"),
                          InstanceMethod<&PollerHandle::Close>("close"),
                      });
@@ -92,6 +93,15 @@ Napi::Value PollerHandle::Arm(const Napi::CallbackInfo& info) {
   Poller& poller = Running(info.Env());
   auto id = static_cast<uint32_t>(IntegerArgument(info, 0, "id", 0, kMaxU32));
   Guard(info.Env(), [&] { poller.Arm(id); });
+  return info.Env().Undefined();
+}
+
+Napi::Value PollerHandle::Nap(const Napi::CallbackInfo& info) {
+  Poller& poller = Running(info.Env());
+  auto id = static_cast<uint32_t>(IntegerArgument(info, 0, "id", 0, kMaxU32));
+  std::chrono::milliseconds longest(static_cast<int64_t>(IntegerArgument(info, 1, "longest", 1, kMaxInterval)));
+  auto fill = static_cast<uint64_t>(IntegerArgument(info, 2, "fill", 1, kMaxSafeInteger));
+  Guard(info.Env(), [&] { poller.Nap(id, longest, fill); });
   return info.Env().Undefined();
 }
 

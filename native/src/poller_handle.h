@@ -19,6 +19,7 @@ class PollerHandle : public Napi::ObjectWrap<PollerHandle>, private EnvironmentH
  private:
   Napi::Value Add(const Napi::CallbackInfo& info);
   Napi::Value Arm(const Napi::CallbackInfo& info);
+  Napi::Value Nap(const Napi::CallbackInfo& info);
   Napi::Value Remove(const Napi::CallbackInfo& info);
   Napi::Value Close(const Napi::CallbackInfo& info);
   void OnEnvironmentEnd() override { Stop(); }

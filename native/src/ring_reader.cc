@@ -13,6 +13,7 @@ namespace {
 struct Walk {
   uint32_t count = 0;
   uint32_t discarded = 0;
+  uint32_t shortest = UINT32_MAX;
   uint64_t next = 0;
   uint64_t producer = 0;
   bool busy = false;
@@ -50,6 +51,7 @@ Walk WalkRecords(const RingMemory& memory, uint64_t from, uint32_t* offsets, uin
     } else {
       offsets[walk.count] = static_cast<uint32_t>(start + BPF_RINGBUF_HDR_SZ);
       lengths[walk.count] = length;
+      walk.shortest = std::min(walk.shortest, length);
       walk.count++;
     }
     walk.next += whole;
@@ -135,6 +137,7 @@ Napi::Value RingReader::Peek(const Napi::CallbackInfo& info) {
   if (napi_create_object(env, &result) != napi_ok) throw Napi::Error::New(env);
   SetNumber(env, result, "count", walk.count);
   SetNumber(env, result, "discarded", walk.discarded);
+  SetNumber(env, result, "shortest", walk.shortest);
   SetNumber(env, result, "next", static_cast<double>(walk.next));
   SetNumber(env, result, "producer", static_cast<double>(walk.producer));
   if (napi_get_boolean(env, walk.busy, &busy) == napi_ok) napi_set_named_property(env, result, "busy", busy);

@@ -67,6 +67,44 @@ describe('RingWatcher', () => {
     expect(reports).toBe(1);
   });
 
+  it('naps until a share of the ring has filled, or time is up', async () => {
+    watcher = new RingWatcher({ interval: 60_000 });
+    let reports = 0;
+    const id = watcher.add(object.map('events').fd, () => reports++);
+    await make('make');
+    expect(await until(() => reports === 1, 2000)).toBe(true);
+    owner.release(owner.positions().producer);
+    // A record is 16 bytes: neither one nor three of them fill so much.
+    watcher.nap(id, 60_000, 64);
+    await object.testRun('make', { data: PACKET, repeat: 3 });
+    await pause(100);
+    expect(reports).toBe(1);
+    await make('make');
+    expect(await until(() => reports === 2, 2000)).toBe(true);
+    // Reported once; then nothing until it is asked for again.
+    await make('make');
+    await pause(50);
+    expect(reports).toBe(2);
+    // Full enough already.
+    watcher.nap(id, 60_000, 64);
+    expect(await until(() => reports === 3, 2000)).toBe(true);
+    owner.release(owner.positions().producer);
+    watcher.nap(id, 20, 64);
+    expect(await until(() => reports === 4, 2000)).toBe(true);
+    // Arming ends a nap.
+    watcher.nap(id, 60_000, 1 << 20);
+    watcher.arm(id);
+    await make('make');
+    expect(await until(() => reports === 5, 2000)).toBe(true);
+    // And so does removal.
+    owner.release(owner.positions().producer);
+    watcher.nap(id, 20, 64);
+    watcher.remove(id);
+    await pause(60);
+    expect(reports).toBe(5);
+    watcher.nap(id, 20, 64);
+  });
+
   it('is silent about a ring that was removed, even with a report on its way', async () => {
     watcher = new RingWatcher({ interval: 10 });
     let reports = 0;
