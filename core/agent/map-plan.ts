@@ -9,6 +9,7 @@ import {
   firstTimestamp,
   type GroupPlan,
   type Leaf,
+  noSuchField,
   scalarLeaves,
 } from '../decode/index.js';
 import {
@@ -236,8 +237,8 @@ function groupOf(
   if (timestamp) excluded.add(timestamp.join('\0'));
   const labels = config.labels
     ? config.labels.map((label) => field(record, label, source, 'labels'))
-    : scalarLeaves(record).filter(
-        (leaf) => (source === 'ring' || leaf.path[0] === 'key') && !excluded.has(leaf.path.join('\0')),
+    : scalarLeaves(record, source === 'entry' ? 'key' : undefined).filter(
+        (leaf) => !excluded.has(leaf.path.join('\0')),
       );
   const names = labelNames(
     labels.map((leaf) => flatPath(leaf.path, source)),
@@ -283,8 +284,8 @@ function ringValues(kind: 'counter' | 'gauge' | 'histogram', record: Layout, con
   if (!leaf) {
     throw new PlanError(
       config.value === undefined
-        ? `a ${kind} from a ring buffer takes its value from the field "${name}", which ${record.typeName} has not. Say which with \`value:\`. ${fieldList(record)}`
-        : `there is no field "${name}". ${fieldList(record)}`,
+        ? `a ${kind} from a ring buffer takes its value from one field: say which with \`value:\`, for ${noSuchField(name, record, 'ring')}`
+        : noSuchField(name, record, 'ring'),
       'value',
     );
   }
@@ -294,11 +295,14 @@ function ringValues(kind: 'counter' | 'gauge' | 'histogram', record: Layout, con
 function entryValues(kind: 'counter' | 'gauge' | 'histogram', record: Layout, config: MapConfig): Leaf[] {
   if (config.value !== undefined)
     return [numeric(field(record, config.value, 'entry', 'value'), config.value)];
-  const leaves = scalarLeaves(record).filter((leaf) => leaf.path[0] === 'value' && isNumeric(leaf));
+  const leaves = scalarLeaves(record, 'value').filter(isNumeric);
   if (leaves.length === 0) throw new PlanError('its value has no numeric field', 'value');
   if (kind === 'histogram' && leaves.length > 1) {
     throw new PlanError(
-      `its value has several numbers: say with \`value:\` which is the count. ${fieldList(record)}`,
+      `its value has several numbers: say with \`value:\` which is the count. There is: ${leaves
+        .slice(0, 20)
+        .map((leaf) => leaf.path.join('.'))
+        .join(', ')}${leaves.length > 20 ? ', …' : ''}`,
       'value',
     );
   }
@@ -308,9 +312,7 @@ function entryValues(kind: 'counter' | 'gauge' | 'histogram', record: Layout, co
 }
 
 function bucketLeaf(record: Layout): Leaf {
-  const last = scalarLeaves(record)
-    .filter((leaf) => leaf.path[0] === 'key')
-    .at(-1);
+  const last = scalarLeaves(record, 'key').at(-1);
   if (!last || !isNumeric(last) || last.node.kind === 'float')
     throw new PlanError("a histogram's bucket is the last field of its key, which must be an integer");
   return last;
@@ -318,28 +320,17 @@ function bucketLeaf(record: Layout): Leaf {
 
 function field(record: Layout, name: string, source: 'ring' | 'entry', key: string): Leaf {
   const leaf = findLeaf(record, name, source);
-  if (!leaf) throw new PlanError(`there is no field "${name}". ${fieldList(record)}`, key);
+  if (!leaf) throw new PlanError(noSuchField(name, record, source), key);
   return leaf;
 }
 
-function fieldList(record: Layout): string {
-  const names = scalarLeaves(record).map((leaf) => leaf.path.join('.'));
-  const shown = names.slice(0, 20).join(', ');
-  return `There is: ${shown}${names.length > 20 ? ', …' : ''}`;
-}
-
-/** Integers of 128 bits are text only. */
 function isNumeric({ node }: Leaf): boolean {
-  return (node.kind === 'int' && node.size <= 8) || node.kind === 'float' || node.kind === 'bool';
+  return node.kind === 'int' || node.kind === 'float' || node.kind === 'bool';
 }
 
 function numeric(leaf: Leaf, name: string): Leaf {
   if (isNumeric(leaf)) return leaf;
-  const is =
-    leaf.node.kind === 'int'
-      ? 'an integer of 128 bits, which no metric can hold'
-      : `a ${leaf.node.kind}, not a number`;
-  throw new PlanError(`field "${name}" is ${is}`, 'value');
+  throw new PlanError(`field "${name}" is a ${leaf.node.kind}, not a number`, 'value');
 }
 
 /** Names of a label's path: a key's fields stand for themselves. */

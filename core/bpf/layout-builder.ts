@@ -7,6 +7,8 @@ import { type Resolved, resolve, sizeOf, typeNameOf, whereIs } from './resolve.j
 
 const INT_FORMATS: ReadonlySet<string> = new Set<IntFormat>(['duration', 'ktime', 'boottime']);
 
+const NO_NAMES = {};
+
 /** Typedef names of `solo_types.h` and `bee.h`, and what they mean at each size that they are known to have. */
 const ADDRESSES: Readonly<Record<string, Readonly<Record<number, AddressNode['family']>>>> = {
   ipv4_addr: { 4: 'ipv4' },
@@ -227,7 +229,9 @@ export class LayoutBuilder {
     throw new BpfError('malformed-btf', whereIs(this.btf, typeId), `an enum of ${size} bytes`);
   }
 
-  private names(id: number, { values }: BtfEnum): Readonly<Record<string, string>> {
+  private names(id: number, { kind, size, values }: BtfEnum): Readonly<Record<string, string>> {
+    // Before version 15 clang cut the values of a 64-bit enum to 32 bits: 1 << 40 is then said to be 0.
+    if (kind === 'enum' && size === 8) return NO_NAMES;
     let names = this.enumNames.get(id);
     if (!names) {
       const made: Record<string, string> = {};

@@ -83,7 +83,10 @@ export interface EnumNode {
   readonly kind: 'enum';
   readonly size: number;
   readonly signed: boolean;
-  /** Decimal value → name. The first name wins when several share a value. */
+  /**
+   * Decimal value → name. The first name wins when several share a value. Empty where the object does not say them
+   * right: 64-bit enums of clang before 15.
+   */
   readonly names: Readonly<Record<string, string>>;
   readonly bits?: BitField;
 }

@@ -6,5 +6,5 @@ export { MapSource, type MapSourceOptions } from './map-source.js';
 export type * from './plan.js';
 export { DecodePool } from './pool.js';
 export { RingSource, type RingSourceOptions } from './ring-source.js';
-export { suggest } from './suggestion.js';
+export { noSuchField, suggest } from './suggestion.js';
 export type { DrainResult, Lines, ReadResult } from './tasks.js';

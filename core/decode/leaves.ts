@@ -39,8 +39,8 @@ export function hasScalars(node: LayoutNode): boolean {
   return node.kind !== 'array' || hasScalars(node.element);
 }
 
-/** Every scalar, array elements one by one, in order of definition. */
-export function scalarLeaves(layout: Layout): Leaf[] {
+/** Every scalar below the member of that name (default: all), array elements one by one, in order of definition. */
+export function scalarLeaves(layout: Layout, below?: string): Leaf[] {
   const leaves: Leaf[] = [];
   const walk = (node: LayoutNode, path: readonly string[], offset: number): void => {
     if (isStruct(node)) {
@@ -52,14 +52,33 @@ export function scalarLeaves(layout: Layout): Leaf[] {
       if (leaves.length >= MAX_LEAVES) {
         throw new DecodeError(
           'LAYOUT',
-          `${layout.typeName || 'the type'} has more than ${MAX_LEAVES} values: choose labels by name`,
+          `${below ?? (layout.typeName || 'the type')} has more than ${MAX_LEAVES} values: choose by name, with \`labels:\` and \`value:\``,
         );
       }
       leaves.push({ path, offset, node });
     }
   };
-  walk(layout.root, [], 0);
+  const start =
+    below === undefined ? { path: [], offset: 0, node: layout.root } : follow(layout.root, [below]);
+  if (start) walk(start.node, start.path, start.offset);
   return leaves;
+}
+
+/** How people write every scalar's name, arrays by their first element: `a.b[0].c`. An entry's fields have short names, too. */
+export function fieldNames(
+  layout: Layout,
+  source: DecodePlan['source'],
+): { names: string[]; short: string[] } {
+  const names = columnLeaves(layout).map((leaf) => spell(leaf.path));
+  return {
+    names,
+    short: source === 'entry' ? names.map((name) => name.replace(/^(?:key|value)\./, '')) : [],
+  };
+}
+
+/** `a.b[0].c` */
+export function spell(path: readonly string[]): string {
+  return path.join('.').replaceAll('.[]', '[0]');
 }
 
 /** Every scalar, arrays kept together. */

@@ -1,3 +1,14 @@
+import type { Layout } from '../bpf/index.js';
+import { fieldNames } from './leaves.js';
+import type { DecodePlan } from './plan.js';
+
+/** What is said of a field that is not there. */
+export function noSuchField(name: string, layout: Layout, source: DecodePlan['source']): string {
+  const { names, short } = fieldNames(layout, source);
+  const shown = names.slice(0, 20).join(', ');
+  return `there is no field "${name}".${suggest(name, [...names, ...short])} There is: ${shown}${names.length > 20 ? ', …' : ''}`;
+}
+
 /** ` Did you mean "x"?`, when something there is close to `name`. */
 export function suggest(name: string, known: readonly string[]): string {
   let best: string | undefined;

@@ -1,10 +1,10 @@
 import type { AddressNode, EnumNode, Layout, LayoutNode, ScalarNode, StringNode } from '../../bpf/index.js';
 import { parseAddress } from '../address.js';
 import { DecodeError } from '../error.js';
-import { columnLeaves, findPlace, isStruct, type Leaf } from '../leaves.js';
+import { columnLeaves, findPlace, isStruct, type Leaf, spell } from '../leaves.js';
 import type { DecodePlan } from '../plan.js';
 import { isHuge, isNarrow, isSigned, readBool, readNarrow, readWideFirst } from '../read.js';
-import { suggest } from '../suggestion.js';
+import { noSuchField, suggest } from '../suggestion.js';
 import type { Literal } from './literal.js';
 import type { FieldName, Filter, Operator } from './parse.js';
 
@@ -66,24 +66,11 @@ function lookUp(layout: Layout, field: FieldName, source: DecodePlan['source']):
       field.column,
     );
   }
-  const names = columnLeaves(layout).map((leaf) => spell(leaf.path));
-  // An entry's fields have short names too.
-  const known =
-    source === 'entry' ? names.flatMap((name) => [name, name.replace(/^(?:key|value)\./, '')]) : names;
-  throw new DecodeError(
-    'UNKNOWN_FIELD',
-    `there is no field "${field.name}".${suggest(field.name, known)} There is: ${names.slice(0, 20).join(', ')}${names.length > 20 ? ', …' : ''}`,
-    field.column,
-  );
+  throw new DecodeError('UNKNOWN_FIELD', noSuchField(field.name, layout, source), field.column);
 }
 
 function isScalar(node: LayoutNode): node is ScalarNode {
   return !isStruct(node) && node.kind !== 'array';
-}
-
-/** `a.b[0].c` */
-function spell(path: readonly string[]): string {
-  return path.join('.').replaceAll('.[]', '[0]');
 }
 
 function compare(comparison: Comparison): string {
@@ -160,6 +147,13 @@ function compareName(comparison: Comparison<EnumNode>): string {
   const values = Object.keys(names).filter((value) => names[value] === literal.value);
   if (values.length === 0) {
     const known = Object.values(names);
+    if (known.length === 0) {
+      throw new DecodeError(
+        'FILTER_TYPE',
+        `the object does not say the names of this enum's values (clang does from version 15 on for 64 bits): compare with a number`,
+        literal.column,
+      );
+    }
     throw new DecodeError(
       'FILTER_TYPE',
       `the enum has no ${JSON.stringify(literal.value)}.${suggest(literal.value as string, known.slice(0, 4096))} It has: ${known.slice(0, 20).join(', ')}${known.length > 20 ? ', …' : ''}`,

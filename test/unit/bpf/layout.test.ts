@@ -136,6 +136,19 @@ describe('layout of types that no compiler makes', () => {
     });
   });
 
+  it('gives no names of 64-bit enums whose values were cut to 32 bits, and all of those that were not', () => {
+    const cut = build((b) => b.enumeration('big', 8, { SMALL: 5, BIG: 0 }));
+    expect(cut.root).toEqual({ kind: 'enum', size: 8, signed: false, names: {} });
+    // enum64: value, low, high.
+    const whole = build((b) => b.add(19, 'big', { vlen: 1 }, 8, [b.string('BIG'), 1, 256]));
+    expect(whole.root).toEqual({ kind: 'enum', size: 8, signed: false, names: { '1099511627777': 'BIG' } });
+  });
+
+  it("never shows a 64-bit enum of this machine's clang by a wrong name", () => {
+    const { x } = nodes(layoutOfC('enum big { SMALL = 5, BIG = 1ULL << 40 }; struct T { enum big x; };'));
+    expect([{}, { '5': 'SMALL', '1099511627776': 'BIG' }]).toContainEqual((x as { names: unknown }).names);
+  });
+
   it.each<
     [string, 'cyclic-type' | 'malformed-btf' | 'limit' | 'unsupported', RegExp, (b: BtfBuilder) => number]
   >([

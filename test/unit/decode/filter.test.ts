@@ -30,6 +30,7 @@ const FIELDS: Record<string, LayoutNode> = {
     signed: false,
     names: { '9007199254740992': 'BIG', '18446744073709551615': 'ALL' },
   },
+  cut: { kind: 'enum', size: 8, signed: false, names: {} },
   mac: { kind: 'address', family: 'mac', size: 6 },
   addr: { kind: 'address', family: 'ipv4', size: 4 },
   six: { kind: 'address', family: 'ipv6', size: 16 },
@@ -63,6 +64,7 @@ interface Values {
   mode?: number;
   wide?: bigint;
   big?: bigint;
+  cut?: bigint;
   mac?: number[];
   addr?: number[];
   six?: number[];
@@ -89,6 +91,7 @@ function record(values: Values): Uint8Array {
   bytes.writeBigUInt64LE(BigInt.asUintN(64, values.wide ?? 0n), at('wide'));
   bytes.writeBigUInt64LE((values.wide ?? 0n) >> 64n, at('wide') + 8);
   bytes.writeBigUInt64LE(values.big ?? 0n, at('big'));
+  bytes.writeBigUInt64LE(values.cut ?? 0n, at('cut'));
   bytes.set(values.mac ?? [], at('mac'));
   bytes.set(values.addr ?? [], at('addr'));
   bytes.set(values.six ?? [], at('six'));
@@ -183,6 +186,7 @@ describe('a filter', () => {
     ['big == "BIG"', { big: 2n ** 53n }, true],
     ['big == "BIG"', { big: 2n ** 53n + 1n }, false],
     ['big == "ALL"', { big: 2n ** 64n - 1n }, true],
+    ['cut == 1099511627776', { cut: 1n << 40n }, true],
     ['mode == "TWIN"', { mode: 9 }, true],
     ['mode != "TWIN"', { mode: 8 }, false],
     ['comm == "\\x41\\t"', { comm: 'A\t' }, true],
@@ -326,6 +330,7 @@ describe('a filter', () => {
     ['u8 contains "a"', 1, /no text/],
     ['mode == "ONN"', 9, /no "ONN"\. Did you mean "ON"\?.*OFF, ON/],
     ['mode < "TWIN"', 8, /several values/],
+    ['cut == "BIG"', 8, /does not say the names.*compare with a number/],
     ['addr == 5', 9, /address in quotes/],
     ['addr < "10.0.0.1"', 1, /== and !=/],
     ['ok == 2', 7, /true or false/],
