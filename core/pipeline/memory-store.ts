@@ -31,6 +31,10 @@ export class MemoryStore implements Store {
     return !this.fits(0, 0, 0);
   }
 
+  get idle(): boolean {
+    return this.waiting.length === 0;
+  }
+
   /** A batch that alone is bigger than the store is let into an empty one. */
   push(batch: EventBatchData, release?: () => void): void {
     const bytes = sizeOf(batch);

@@ -208,7 +208,7 @@ class SinkOutlet implements Outlet {
         if (closed) this.end(closed.error);
         continue;
       }
-      if (this.draining) return;
+      if (this.draining && this.store.idle) return;
       await new Promise<void>((resolve) => this.idle.add(resolve));
     }
   }

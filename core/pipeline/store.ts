@@ -36,6 +36,8 @@ export interface Store {
   /** Delivered, or lost for good: it need not be kept. */
   settle(item: Item): void;
   readonly full: boolean;
+  /** Nothing waits, and nothing is on its way from or to the disk. */
+  readonly idle: boolean;
   /** Whether the item, not delivered by the end, is there at the next start, instead of lost. */
   keeps(item: Item): boolean;
   /** Undefined while there is room, or where nobody is to wait; else resolves when there is room again, or at the end. */

@@ -110,6 +110,11 @@ agent: { listen: "127.0.0.1:0" }
     await run(trigger, ['5000', '50', '500']);
     await agent.until(async () => (await sink('queued')) === 5000);
     await agent.until(() => onDisk('flood').size === 5000);
+    const readyz = await fetch(`${agent.url}/readyz`);
+    expect(readyz.status).toBe(200);
+    const { sinks } = (await readyz.json()) as { sinks: { name: string; circuit: { state: string } }[] };
+    expect(sinks.find(({ name }) => name === 'post')?.circuit.state).toMatch(/^(half_)?open$/);
+    expect(await agent.sum('bee_agent_sink_circuit', 'sink="post"', 'state="closed"')).toBe(0);
     expect(await agent.stop()).toBe(0);
     expect(agent.stderr).toMatch(/5000 events stay in the disk buffer/);
     endpoint.answer = () => 200;

@@ -44,6 +44,8 @@ const [MIN_SEGMENT, MAX_SEGMENT] = [64 << 10, 16 << 20];
 /** ms between attempts at writing to a disk that takes nothing. */
 const RETRY_MS = 1_000;
 const LOG_MS = 10_000;
+/** ms to write what is pending at the end, whatever is left of the deadline. */
+const LEAST_CLOSE_MS = 250;
 
 /**
  * Batches that wait on the disk, and are there after a crash. A batch can be taken once it is written. What is taken
@@ -197,7 +199,9 @@ export class DiskStore implements Store {
         const places = await log.append(group.map(({ frame }) => frame));
         this.failing = false;
         for (const place of places) {
-          const item = this.shiftPending()!;
+          const item = this.shiftPending();
+          // Given up meanwhile, at the end.
+          if (!item) return;
           item.place = place;
           this.recent.push(item);
           this.recentBytes += item.bytes;
@@ -293,10 +297,10 @@ export class DiskStore implements Store {
     this.measure();
   }
 
-  /** Whether nothing waits, and nothing is on its way. */
   get idle(): boolean {
-    const hasUnread = this.log !== undefined && this.log.cursor < this.log.next;
-    return this.pending.length + this.recent.length + this.loaded.length === 0 && !this.loading && !hasUnread;
+    const { log } = this;
+    const inMemory = this.pending.length + this.recent.length + this.loaded.length;
+    return log !== undefined && inMemory === 0 && !this.loading && log.cursor >= log.next;
   }
 
   /** Resolves when what was pushed is on the disk, or cannot be put there now. */
@@ -338,8 +342,15 @@ export class DiskStore implements Store {
     clearTimeout(this.retry);
     this.retry = undefined;
     this.write();
-    await within(this.writing ?? Promise.resolve(), deadline).catch(() => {});
+    const writing = this.writing ?? Promise.resolve();
+    const isDone = await within(writing, Math.max(deadline, LEAST_CLOSE_MS)).then(
+      () => true,
+      () => false,
+    );
+    const close = async (): Promise<void> => this.log?.close();
+    if (isDone) await close();
+    // A disk that hangs does not hold up the end.
+    else void writing.then(close).catch((error) => this.complain(error));
     for (let item = this.shiftPending(); item; item = this.shiftPending()) this.on.lost(item.batch, reason);
-    await this.log?.close();
   }
 }

@@ -41,7 +41,8 @@ export function encodeFrame(
   let crc = crc32(meta, salt);
   for (const part of body) {
     bodyBytes += part.byteLength;
-    crc = crc32(part, crc);
+    // Of nothing, Node's crc32 is 0, whatever it begins with.
+    if (part.byteLength > 0) crc = crc32(part, crc);
   }
   const header = Buffer.alloc(FRAME_HEADER_BYTES);
   header.writeUInt32LE(MAGIC, 0);

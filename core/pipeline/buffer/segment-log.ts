@@ -5,9 +5,9 @@ import { decodeBatch } from './batch-codec.js';
 import { lockFolder } from './folder-lock.js';
 import { encodeFrame, SEGMENT_HEADER_BYTES } from './frame.js';
 import { Position } from './position.js';
-import { recover } from './recovery.js';
+import { type Recovered, recover } from './recovery.js';
 import { Segment, type Share } from './segment.js';
-import { SegmentReader } from './segment-reader.js';
+import { type Found, SegmentReader } from './segment-reader.js';
 
 export interface LogOptions {
   /** Absolute. */
@@ -89,9 +89,7 @@ export class SegmentLog {
       const unlock = await lockFolder(folder);
       try {
         const position = await Position.open(folder);
-        // Both slots get their bytes while there is room for them.
-        for (let i = 0; i < 2; i++) await position.write(position.sequence);
-        const recovered = await recover(folder, position.sequence);
+        const recovered = await recoverFrom(folder, position);
         for (const problem of recovered.problems) on.damaged(problem);
         const stretches = recovered.damaged - recovered.problems.length;
         for (let i = 0; i < stretches; i++)
@@ -178,9 +176,18 @@ export class SegmentLog {
       if (!reader) break;
       const { segment, of } = reader;
       this.reading = segment;
-      const found = await of.next(segment.size).finally(() => {
+      let found: Found | undefined;
+      try {
+        found = await of.next(segment.size);
+      } catch (error) {
+        this.on.failed(error);
+        // The disk gives nothing back of it: whoever is to go on must do without.
+        if (segment === this.active) this.active = undefined;
+        this.leave(segment);
+        continue;
+      } finally {
         this.reading = undefined;
-      });
+      }
       if (found?.kind === 'frame') {
         const { sequence, count } = found.header;
         if (sequence < this.cursor) continue;
@@ -315,6 +322,17 @@ export class SegmentLog {
       this.position.close(),
     ]);
     await this.unlock();
+  }
+}
+
+async function recoverFrom(folder: string, position: Position): Promise<Recovered> {
+  try {
+    // Both slots get their bytes while there is room for them.
+    for (let i = 0; i < 2; i++) await position.write(position.sequence);
+    return await recover(folder, position.sequence);
+  } catch (error) {
+    await position.close();
+    throw error;
   }
 }
 

@@ -188,6 +188,28 @@ describe('an outlet', () => {
     expect(attempts).toBe(2);
   });
 
+  it('shows its circuit: closed, open until the next attempt, half-open while that runs', async () => {
+    let answer: ((result: WriteResult) => void) | undefined;
+    const outlet = host.outlet({
+      write: () =>
+        new Promise((resolve) => {
+          answer = resolve;
+        }),
+    });
+    outlet.start();
+    outlet.offer(batchOf());
+    await tick();
+    expect(outlet.circuit).toEqual({ state: 'closed', failures: 0 });
+    answer!({ status: 'retry', after: 7_000 });
+    await tick();
+    expect(outlet.circuit).toEqual({ state: 'open', failures: 1, retryAt: Date.now() + 7_000 });
+    await tick(7_000);
+    expect(outlet.circuit).toEqual({ state: 'half_open', failures: 1 });
+    answer!({ status: 'ok' });
+    await tick();
+    expect(outlet.circuit).toEqual({ state: 'closed', failures: 0 });
+  });
+
   it('gives a batch up after max_elapsed, even while the sink wants to be left alone', async () => {
     const outlet = host.outlet(
       { write: async () => ({ status: 'retry', after: 600_000 }) },
