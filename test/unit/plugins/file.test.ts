@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { gunzipSync } from 'node:zlib';
+import * as zlib from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import file from '../../../plugins/file/index.js';
 import { EventBatch, type Sink, type SinkContext } from '../../../plugins/sdk/index.js';
@@ -66,8 +66,14 @@ function batch(from: number, count: number): EventBatch {
 
 const write = (one: EventBatch) => sink!.write!(one, { signal: new AbortController().signal });
 const path = (name = 'events.ndjson'): string => join(folder, name);
-const textOf = (name: string): string =>
-  name.endsWith('.gz') ? gunzipSync(readFileSync(path(name))).toString() : readFileSync(path(name), 'utf8');
+const textOf = (name: string): string => {
+  const bytes = readFileSync(path(name));
+  if (name.endsWith('.gz')) return zlib.gunzipSync(bytes).toString();
+  if (!name.endsWith('.zst')) return bytes.toString();
+  return (zlib as unknown as { zstdDecompressSync(bytes: Buffer): Buffer })
+    .zstdDecompressSync(bytes)
+    .toString();
+};
 const files = (): string[] => readdirSync(folder).sort();
 /** Every line of every file, oldest first. */
 const sequence = (): number[] =>
@@ -105,14 +111,37 @@ describe('the file sink', () => {
     expect(counted.get('file_removed_total')).toBeGreaterThan(0);
   });
 
-  it('compresses what it rotated', async () => {
-    await open({ rotate: { size: '4KiB', keep: 'all', compress: 'gzip' } });
+  it.for([
+    ['gzip', '.gz'],
+    ['zstd', '.zst'],
+  ] as const)('compresses what it rotated: %s', async ([compress, suffix], { skip }) => {
+    if (compress === 'zstd' && !('createZstdCompress' in zlib)) {
+      await expect(open({ rotate: { compress } })).rejects.toThrow(
+        /zstd needs Node 22\.15 or newer.*: use gzip/,
+      );
+      skip(`Node ${process.versions.node} has no zstd, and the sink says so`);
+    }
+    await open({ rotate: { size: '4KiB', keep: 'all', compress } });
     for (let i = 0; i < 40; i++) await write(batch(i * 10, 10));
-    const end = Date.now() + 5000;
-    while (files().some((name) => !name.endsWith('.gz') && name !== 'events.ndjson') && Date.now() < end)
-      await new Promise((done) => setTimeout(done, 20));
-    expect(files().filter((name) => name.endsWith('.gz')).length).toBeGreaterThan(3);
+    await expect
+      .poll(() => files().filter((name) => !name.endsWith(suffix)), { timeout: 10_000 })
+      .toEqual(['events.ndjson']);
+    expect(files().length).toBeGreaterThan(4);
     expect(sequence()).toEqual(range(400));
+    for (const name of files()) expect(statSync(path(name)).mode & 0o777, name).toBe(0o600);
+  });
+
+  it('rotates by time, also while nothing is written', async () => {
+    await open({ rotate: { every: '1s', keep: 'all' } });
+    await write(batch(0, 3));
+    await expect.poll(files, { timeout: 5000 }).toEqual(['events-000000001.ndjson', 'events.ndjson']);
+    expect(textOf('events-000000001.ndjson')).toBe(line(0) + line(1) + line(2));
+    // An empty file is not rotated.
+    await new Promise((done) => setTimeout(done, 2100));
+    expect(files()).toEqual(['events-000000001.ndjson', 'events.ndjson']);
+    await write(batch(3, 1));
+    await expect.poll(() => files().length, { timeout: 5000 }).toBe(3);
+    expect(sequence()).toEqual(range(4));
   });
 
   it('cuts the line that a killed process left half-written, and only that', async () => {
