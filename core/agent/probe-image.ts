@@ -28,6 +28,10 @@ const MAX_FILE_BYTES = 64 << 20;
 
 /** A pull that takes longer has failed. */
 const PULL_MS = 120_000;
+/** A registry that is silent for so long is not waited for: another probe, or the image in the store, may be ready. */
+const PATIENCE = { connectTimeout: 10_000, headerTimeout: 15_000, idleTimeout: 15_000, attempts: 3 };
+/** A pull that takes longer says how far it is, ms. */
+const PROGRESS_MS = 5_000;
 
 /**
  * Read a probe from the store or a file, its digest verified. With a logger the probe's pull policy holds; without
@@ -37,6 +41,7 @@ export async function readProbeImage(
   config: ProbeConfig,
   storage: string | undefined,
   log?: Logger,
+  signal?: AbortSignal,
 ): Promise<ProbeImage> {
   if ('file' in config.source) {
     return specified({ program: await readObjectFile(config.source.file) });
@@ -44,7 +49,7 @@ export async function readProbeImage(
   const { image } = config.source;
   const stores = openStores({ storage, env: process.env });
   const { program, digest } = log
-    ? await readByPolicy(image, config.pull, stores, log)
+    ? await readByPolicy(image, config.pull, stores, log, signal)
     : await stores.readProbe(image);
   return specified({ program, digest });
 }
@@ -61,11 +66,12 @@ async function readByPolicy(
   policy: ProbeConfig['pull'],
   stores: ImageStores,
   log: Logger,
+  signal: AbortSignal | undefined,
 ): Promise<Probe> {
   if (policy === 'never') return stores.readProbe(image);
   if (policy === 'always') {
     try {
-      return await pull(image, stores, log);
+      return await pull(image, stores, log, signal);
     } catch (error) {
       const probe = await stores.readProbe(image).catch(() => undefined);
       if (!probe) throw error;
@@ -77,7 +83,7 @@ async function readByPolicy(
     return await stores.readProbe(image);
   } catch (error) {
     if (!(error instanceof OciError) || error.code !== 'NOT_FOUND') throw error;
-    return await pull(image, stores, log).catch((failure) => {
+    return await pull(image, stores, log, signal).catch((failure) => {
       throw new AgentError('PROBE_FAILED', `${error.message}, and pulling it failed: ${messageOf(failure)}`, {
         cause: failure,
       });
@@ -85,17 +91,33 @@ async function readByPolicy(
   }
 }
 
-async function pull(image: string, stores: ImageStores, log: Logger): Promise<Probe> {
+async function pull(
+  image: string,
+  stores: ImageStores,
+  log: Logger,
+  stop: AbortSignal | undefined,
+): Promise<Probe> {
   const reference = withDefaultTag(parseReference(image));
   const { files } = credentialFiles({ env: process.env });
-  const registries = new Registries({ credential: (registry) => findCredential(registry, { files }) });
+  const credential = (registry: string) => findCredential(registry, { files });
+  const registries = new Registries({ ...PATIENCE, credential });
+  const late = AbortSignal.timeout(PULL_MS);
+  let moved = 0;
+  const timer = setInterval(
+    () => log.info(`pulling ${reference.text}: ${Math.round(moved / 1000)} kB so far`),
+    PROGRESS_MS,
+  );
   try {
     const { digest } = await pullImage(registries, stores.primary, reference, {
-      signal: AbortSignal.timeout(PULL_MS),
+      signal: stop === undefined ? late : AbortSignal.any([late, stop]),
+      progress: (bytes) => {
+        moved += bytes;
+      },
     });
     log.info(`pulled ${reference.text} ${digest}`);
     return await stores.readProbe(reference);
   } finally {
+    clearInterval(timer);
     await registries.close();
   }
 }

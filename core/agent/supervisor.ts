@@ -21,6 +21,8 @@ export class ProbeSupervisor {
   private timer: NodeJS.Timeout | undefined;
   private starting: Promise<boolean> | undefined;
   private stopped = false;
+  /** Ends a pull that is under way. */
+  private readonly stopping = new AbortController();
   attempts = 0;
 
   constructor(
@@ -54,7 +56,7 @@ export class ProbeSupervisor {
   private async startOnce(): Promise<boolean> {
     this.attempts++;
     try {
-      this.image = await readProbeImage(this.config, this.storage, this.log);
+      this.image = await readProbeImage(this.config, this.storage, this.log, this.stopping.signal);
       const { host, config } = this;
       this.plan = planProbe(config, this.path, this.image, host.router.forms(config.name), host.labels);
       const [problem] = this.plan.problems;
@@ -139,6 +141,7 @@ export class ProbeSupervisor {
 
   async stop(deadline: number): Promise<void> {
     this.stopped = true;
+    this.stopping.abort();
     clearTimeout(this.timer);
     await this.starting;
     await this.running?.close(deadline);

@@ -28,6 +28,13 @@ export class AgentProcess {
 
   /** Write `config` to a folder of its own and start; resolves once it listens and is ready, or has ended. */
   static async start(config: string, ...flags: string[]): Promise<AgentProcess> {
+    const agent = await AgentProcess.begin(config, ...flags);
+    await agent.until(async () => agent.child.exitCode !== null || (await agent.ready()), 20_000);
+    return agent;
+  }
+
+  /** The same; resolves once it listens, or has ended. */
+  static async begin(config: string, ...flags: string[]): Promise<AgentProcess> {
     const file = writeConfig(config);
     const child = spawn(process.execPath, [MAIN, '--config', file, ...flags], {
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -38,7 +45,6 @@ export class AgentProcess {
       20_000,
     );
     agent.url = /listening on (http:[^\s"]+)/.exec(agent.stderr)?.[1] ?? '';
-    await agent.until(async () => child.exitCode !== null || (await agent.ready()), 20_000);
     return agent;
   }
 
