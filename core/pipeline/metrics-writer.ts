@@ -19,6 +19,8 @@ export interface MetricsOptions {
  */
 export class MetricsWriter {
   private waiting: MetricBatch | undefined;
+  /** After a failure, until there are newer ones. */
+  private behindEvents = false;
   private timer: NodeJS.Timeout | undefined;
   private collecting = false;
 
@@ -42,7 +44,16 @@ export class MetricsWriter {
 
   offer(batch: MetricBatch): void {
     this.waiting = batch;
+    this.behindEvents = false;
     this.onReady();
+  }
+
+  /**
+   * Whether they come before events: they are few, and events may never end. Those that failed come after: where a
+   * destination takes no metrics, its events get there all the same.
+   */
+  get first(): boolean {
+    return !this.behindEvents;
   }
 
   take(): MetricBatch | undefined {
@@ -80,6 +91,7 @@ export class MetricsWriter {
       health.fail(new Error(result.error ?? 'metrics were not taken'));
       if (result.status === 'retry') {
         gate.failed(epoch, result.after);
+        if (this.waiting === undefined) this.behindEvents = true;
         this.waiting ??= batch;
       }
     }

@@ -198,9 +198,9 @@ class SinkOutlet implements Outlet {
     for (;;) {
       await this.gate.wait();
       if (this.closing.signal.aborted) return;
-      // Metrics first: they are few, and events may never end.
-      const metrics = this.metrics.take();
-      const unit = metrics ? undefined : this.assembler.take();
+      const early = this.metrics.first ? this.metrics.take() : undefined;
+      const unit = early ? undefined : this.assembler.take();
+      const metrics = early ?? (unit ? undefined : this.metrics.take());
       if (metrics || unit) {
         const { closed } = metrics
           ? await this.metrics.write(slot, sink, metrics)

@@ -578,6 +578,32 @@ describe('an outlet', () => {
       expect(seen).toEqual([4n]);
     });
 
+    it('delivers events to a destination that takes no metrics', async () => {
+      const seen: number[] = [];
+      let attempts = 0;
+      const outlet = host.outlet(
+        {
+          write: async (batch) => {
+            seen.push(numberOf(batch));
+            return { status: 'ok' };
+          },
+          writeMetrics: async () => {
+            attempts++;
+            return { status: 'retry', error: 'no metrics here' };
+          },
+        },
+        { definition, interval: 10_000 },
+      );
+      outlet.start();
+      await tick(10_500);
+      for (let i = 0; i < 50; i++) outlet.offer(batchOf());
+      await tick(5_000);
+      expect(seen).toHaveLength(50);
+      await tick(60_000);
+      expect(attempts).toBeGreaterThan(5);
+      expect(outlet.state).toBe('retrying');
+    });
+
     it('does not collect twice at once', async () => {
       let running = 0;
       host.collect = async () => {
