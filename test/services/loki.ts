@@ -11,10 +11,7 @@ export interface LokiEntry {
   readonly line: string;
 }
 
-/**
- * A whole Grafana Loki in one process; `tenants`: whether each has to be named. The tenant `ordered` takes no entry
- * that is older than one of its stream.
- */
+/** A whole Grafana Loki in one process; `tenants`: whether each has to be named. */
 export class Loki {
   private constructor(
     readonly service: Service,
@@ -76,6 +73,5 @@ common:
 schema_config:
   configs: [{ from: 2024-01-01, store: tsdb, object_store: filesystem, schema: v13, index: { prefix: index_, period: 24h } }]
 limits_config: { allow_structured_metadata: true, reject_old_samples: false, discover_service_name: [], discover_log_levels: false, max_entries_limit_per_query: 100000 }
-runtime_config: { file: ${folder}/overrides.yaml }
 `;
 }
