@@ -3,7 +3,7 @@
 # binary. Needs go. BEE_SERVICES_CACHE: where binaries are kept.
 set -euo pipefail
 version=v1.3.0
-cache=${BEE_SERVICES_CACHE:-$HOME/.cache/bee-agent/services}
+cache=${BEE_SERVICES_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/bee-agent/services}
 binary=$cache/oras-$version
 
 [[ -x $binary ]] && { echo "$binary"; exit 0; }

@@ -30,10 +30,6 @@ export class Loki {
       args: (folder) => {
         const file = join(folder, 'loki.yaml');
         writeFileSync(file, config(folder, port, grpc, tenants));
-        writeFileSync(
-          join(folder, 'overrides.yaml'),
-          'overrides: { ordered: { unordered_writes: false } }\n',
-        );
         return [`-config.file=${file}`];
       },
       ready: `${url}/ready`,
