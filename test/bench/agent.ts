@@ -20,11 +20,11 @@ export class Agent {
     readonly url: string,
   ) {}
 
-  /** `output`: file for stdout. */
-  static async start(config: string, output?: string): Promise<Agent> {
+  /** `output`: file for stdout. `nodeFlags`: for a profile. */
+  static async start(config: string, output?: string, nodeFlags: readonly string[] = []): Promise<Agent> {
     const file = join(WORK, `config-${configs++}.yaml`);
     writeFileSync(file, config, { mode: 0o600 });
-    const child = Child.spawn(process.execPath, [main, '--config', file], {
+    const child = Child.spawn(process.execPath, [...nodeFlags, main, '--config', file], {
       stdout: output ? openSync(output, 'w', 0o600) : 'ignore',
     });
     const listening = /listening on (http:[^\s"]+)/;

@@ -11,7 +11,8 @@ const BUMBLEBEE_RATE = 75_000;
 const BUMBLEBEE_SHARE = 0.45;
 const IG_RATE = 250_000;
 const SUSTAINED_SECONDS = 30;
-const SUSTAINED_ATTEMPTS = 3;
+const SUSTAINED_ATTEMPTS = 5;
+const SUSTAINED_STEP = 0.92;
 
 const output = (name: string): string => join(WORK, name);
 
@@ -277,10 +278,11 @@ export const ringSustained: BenchCase = {
     const theirs = referenceConsumer('count');
     const held = async (consumer: Consumer): Promise<Sample> => {
       const seconds = { from: 4_000_000, to: 16_000_000, seconds: 2, steps: 5 };
-      let rate = (await losslessRate(consumer, seconds)) * 0.9;
-      for (let attempt = 0; attempt < SUSTAINED_ATTEMPTS; attempt++, rate *= 0.8) {
-        const { lost } = await consumer.load(Math.round(rate * SUSTAINED_SECONDS), rate);
-        if (lost === 0) return { value: rate };
+      let rate = await losslessRate(consumer, seconds);
+      for (let attempt = 0; attempt < SUSTAINED_ATTEMPTS; attempt++, rate *= SUSTAINED_STEP) {
+        const total = Math.round(rate * SUSTAINED_SECONDS);
+        const { lost, delivered, seconds: took } = await consumer.load(total, rate);
+        if (lost === 0) return { value: delivered / took };
       }
       return { value: 0 };
     };
