@@ -105,7 +105,7 @@ function endpoint(signal: Signal, options: OtlpOptions, env: NodeJS.ProcessEnv):
   }
 }
 
-/** service.name, host.name, then OTEL_RESOURCE_ATTRIBUTES, OTEL_SERVICE_NAME, the agent's labels, the options. */
+/** service.name, host.name, then OTEL_RESOURCE_ATTRIBUTES, OTEL_SERVICE_NAME, the options. */
 export function resourceAttributes(options: OtlpOptions, env: NodeJS.ProcessEnv): Record<string, string> {
   return {
     'service.name': 'bee-agent',
