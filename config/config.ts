@@ -14,6 +14,8 @@ export interface ProbeConfig {
   readonly name: string;
   readonly source: { readonly image: string } | { readonly file: string };
   readonly pull: 'always' | 'missing' | 'never';
+  /** The probe's own or the agent's; absent: signatures are not looked at. Never for a `file`. */
+  readonly verify?: VerifyConfig;
   /** Values as the user wrote them: checked against BTF later. */
   readonly params: Readonly<Record<string, ParamValue>>;
   readonly maps: Readonly<Record<string, MapConfig>>;
@@ -21,6 +23,13 @@ export interface ProbeConfig {
   readonly sinks?: readonly string[];
   /** Options of `perf_event` programs: samples a second and CPU. Default 99. */
   readonly frequency: number;
+}
+
+export interface VerifyConfig {
+  /** Paths of public keys, absolute, at least one: a signature by any of them is enough. */
+  readonly keys: readonly string[];
+  /** `false`: warn of an image without one. Default true. */
+  readonly require: boolean;
 }
 
 /** bigint for integers beyond 2^53. */
@@ -112,6 +121,8 @@ export interface AgentConfig {
   /** Decode workers. Default: min(2, CPUs). */
   readonly workers: number;
   readonly labels: Readonly<Record<string, string>>;
+  /** Repositories that images may come from: `HOST/REPOSITORY`, `HOST/PATH/*`, `HOST/*`. Absent: all. */
+  readonly allow?: readonly string[];
   /** Image store. Default: `BEE_STORAGE`, then `~/.bumblebee/store`. */
   readonly storage?: string;
 }

@@ -11,7 +11,7 @@ import type {
 } from './config.js';
 import { defaultProbeName } from './probe-name.js';
 import { DEFAULT_SINKS } from './rules.js';
-import type { ConfigFile, MapEntry, ProbeEntry, SinkEntry } from './schema.js';
+import type { ConfigFile, MapEntry, ProbeEntry, SinkEntry, VerifyEntry } from './schema.js';
 import { descend, type SourceNode } from './source-node.js';
 
 const DEFAULT_LISTEN: ListenAddress = { kind: 'tcp', host: '127.0.0.1', port: 9091 };
@@ -25,13 +25,17 @@ export function resolve(file: ConfigFile, path: string, root: SourceNode): Confi
     ? sinks
     : DEFAULT_SINKS.map((name) => [name, { type: name }]);
   return {
-    probes: file.probes.map((probe) => resolveProbe(probe, directory)),
+    probes: file.probes.map((probe) => resolveProbe(probe, file.agent?.verify, directory)),
     sinks: Object.fromEntries(entries.map(([name, sink]) => [name, resolveSink(name, sink, directory)])),
     agent: resolveAgent(file.agent ?? {}, directory, root),
   };
 }
 
-function resolveProbe(probe: ProbeEntry, directory: string): ProbeConfig {
+function resolveProbe(
+  probe: ProbeEntry,
+  agentVerify: VerifyEntry | undefined,
+  directory: string,
+): ProbeConfig {
   const { image, file } = probe;
   const source = image !== undefined ? { image } : { file: absolute(file!, directory) };
   return {
@@ -41,8 +45,15 @@ function resolveProbe(probe: ProbeEntry, directory: string): ProbeConfig {
     params: (probe.params ?? {}) as Record<string, ParamValue>,
     maps: Object.fromEntries(Object.entries(probe.maps ?? {}).map(([name, map]) => [name, resolveMap(map)])),
     frequency: probe.frequency ?? 99,
+    ...(image === undefined ? {} : resolveVerify({ ...agentVerify, ...probe.verify }, directory)),
     ...(probe.sinks === undefined ? {} : { sinks: probe.sinks }),
   };
+}
+
+function resolveVerify({ key, require }: VerifyEntry, directory: string): Pick<ProbeConfig, 'verify'> {
+  if (key === undefined) return {};
+  const keys = [key].flat().map((path) => absolute(path, directory));
+  return { verify: { keys, require: require ?? true } };
 }
 
 function resolveMap({ interval, max_series, ...rest }: MapEntry): MapConfig {
@@ -91,7 +102,7 @@ function resolveAgent(
   directory: string,
   root: SourceNode,
 ): AgentConfig {
-  const { listen = DEFAULT_LISTEN, workers, labels = {}, storage } = agent;
+  const { listen = DEFAULT_LISTEN, workers, labels = {}, storage, allow } = agent;
   return {
     listen: listen.kind === 'unix' ? { kind: 'unix', path: absolute(listen.path, directory) } : listen,
     workers: workers ?? Math.min(2, availableParallelism()),
@@ -102,6 +113,7 @@ function resolveAgent(
         descend(root, ['agent', 'labels', name]).node.text ?? String(value),
       ]),
     ),
+    ...(allow === undefined ? {} : { allow }),
     ...(storage === undefined ? {} : { storage: absolute(storage, directory) }),
   };
 }

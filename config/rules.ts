@@ -16,13 +16,21 @@ type Mapping = Readonly<Record<string, unknown>>;
 
 /** What keys say together. Looks at the values as they are, so that it works in a file that has other errors. */
 export function checkRules(file: unknown, context: RuleContext): void {
-  if (!isMapping(file) || !Array.isArray(file.probes)) return;
+  if (!isMapping(file)) return;
+  if (isMapping(file.agent) && isMapping(file.agent.verify) && file.agent.verify.key === undefined)
+    context.report(
+      'missing',
+      ['agent', 'verify'],
+      'found no key, expected the public key that images are verified with. Add: key: cosign.pub',
+    );
+  if (!Array.isArray(file.probes)) return;
   const sinks = isMapping(file.sinks) ? Object.keys(file.sinks) : DEFAULT_SINKS;
   const names = new Map<string, number>();
   file.probes.forEach((probe: unknown, index: number) => {
     if (!isMapping(probe)) return;
     const path = ['probes', index];
     checkSource(probe, path, context);
+    checkVerify(probe, isMapping(file.agent) ? file.agent.verify : undefined, path, context);
     checkProbeName(probe, path, names, context);
     checkSinkNames(probe.sinks, [...path, 'sinks'], sinks, context);
     for (const [name, map] of Object.entries(isMapping(probe.maps) ? probe.maps : {})) {
@@ -39,6 +47,16 @@ function checkSource(probe: Mapping, path: ConfigPath, { report }: RuleContext):
   } else if (!image && !file && !('image' in probe || 'file' in probe)) {
     report('missing', path, 'found neither image nor file, expected one of them. Add: image: REFERENCE');
   }
+}
+
+/** A file has no signature; and without a key there is nothing to verify with. */
+function checkVerify(probe: Mapping, agent: unknown, path: ConfigPath, { report }: RuleContext): void {
+  if (!isMapping(probe.verify)) return;
+  const at = [...path, 'verify'];
+  if (probe.image === undefined && probe.file !== undefined)
+    report('conflict', at, 'found beside file, expected beside image: a file has no signature. Remove one');
+  else if (probe.verify.key === undefined && !(isMapping(agent) && agent.key !== undefined))
+    report('missing', at, 'found no key here nor in agent.verify, expected one. Add: key: cosign.pub');
 }
 
 function checkProbeName(

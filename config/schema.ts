@@ -21,6 +21,15 @@ const DAY_MS = 86_400_000;
 /** Labels that the agent itself sets on what it exports. */
 const RESERVED_LABELS = ['probe', 'map', 'sink', 'reason', 'le', 'quantile', 'overflow'];
 
+/**
+ * A registry (by its dot, port, brackets or being localhost), and a repository or what is below a path. Neither tag
+ * nor digest.
+ */
+const ALLOW =
+  /^(?:localhost|[a-zA-Z0-9-]+(?:\.[a-zA-Z0-9-]+)+|\[[0-9a-fA-F:]+\]|[a-zA-Z0-9-]+(?=:))(?::\d{1,5})?\/(?:\*|[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:\/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*(?:\/\*)?)$/;
+const ALLOW_EXPECTED =
+  'a registry and a repository (ghcr.io/solo-io/tcpconnect), all below a path (ghcr.io/solo-io/*) or all of a registry (ghcr.io/*), without tag or digest';
+
 function pattern(expected: string, regex: RegExp) {
   return z.string({ error: expected }).regex(regex, { error: expected });
 }
@@ -123,6 +132,21 @@ export const mapSchema = z.strictObject({
     .describe("Time without an update after which a ring's series goes. Default: never."),
 });
 
+const keyFile = line('the path of a public key, such as cosign.pub');
+
+export const verifySchema = z.strictObject({
+  key: z
+    .union([keyFile, z.array(keyFile).min(1)], {
+      error: 'the path of a public key, such as cosign.pub, or a list of them',
+    })
+    .optional()
+    .describe('Public key in PEM, relative to this file; of several, any may have signed.'),
+  require: z
+    .boolean()
+    .optional()
+    .describe('Whether an image without a signature by a key is refused, or only warned of. Default true.'),
+});
+
 export const probeSchema = z.strictObject({
   name: pattern(NAME_EXPECTED, NAME)
     .optional()
@@ -137,6 +161,9 @@ export const probeSchema = z.strictObject({
     .enum(['always', 'missing', 'never'])
     .optional()
     .describe('When to pull the image from its registry. Default missing.'),
+  verify: verifySchema
+    .optional()
+    .describe("Who must have signed the image. What it leaves out is as in the agent's own `verify`."),
   params: z
     .record(z.string(), param, { error: 'a mapping of global variables to values' })
     .optional()
@@ -262,6 +289,14 @@ export const agentSchema = z.strictObject({
     )
     .optional()
     .describe('On every event, metric and OTLP resource.'),
+  verify: verifySchema.optional().describe('Who must have signed images. Default: nobody.'),
+  allow: z
+    .array(pattern(ALLOW_EXPECTED, ALLOW), { error: 'a list of repositories, such as ghcr.io/solo-io/*' })
+    .min(1, { error: 'at least one repository. Leave `allow` out to allow all' })
+    .optional()
+    .describe(
+      'Repositories that images may come from: HOST/REPOSITORY, HOST/PATH/* or HOST/*. Default: all.',
+    ),
   storage: line('a directory')
     .optional()
     .describe('Image store. Default: BEE_STORAGE, then ~/.bumblebee/store.'),
@@ -284,6 +319,7 @@ export const fileSchema = z.strictObject({
 /** The file as validated: names as in the file, durations in ms, sizes in bytes, defaults not yet filled in. */
 export type ConfigFile = z.output<typeof fileSchema>;
 export type ProbeEntry = z.output<typeof probeSchema>;
+export type VerifyEntry = z.output<typeof verifySchema>;
 export type MapEntry = z.output<typeof mapSchema>;
 export type SinkEntry = z.output<typeof sinkSchema>;
 

@@ -109,7 +109,7 @@ export class Agent {
         ['probes', i],
         outlets.map((outlet) => outlet.name),
         this.probeHost(),
-        config.agent.storage,
+        config.agent,
         log.child(`probe=${probe.name}`),
         !this.options.strict,
       );

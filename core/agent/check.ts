@@ -20,7 +20,7 @@ export async function check(loaded: LoadedConfig, print: (text: string) => void)
     const path = ['probes', i];
     const key = 'image' in probe.source ? 'image' : 'file';
     try {
-      const image = await readProbeImage(probe, config.agent.storage);
+      const image = await readProbeImage(probe, config.agent);
       const plan = planProbe(probe, path, image, formsOf(sinksOf(probe, sinks)), config.agent.labels);
       problems.push(...plan.problems);
       planned.push({ path, maps: plan.maps });

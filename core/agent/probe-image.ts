@@ -1,7 +1,8 @@
 import { readFile, stat } from 'node:fs/promises';
-import type { ProbeConfig } from '../../config/index.js';
+import type { AgentConfig, ProbeConfig } from '../../config/index.js';
 import { checkSoundness, type ObjectSpec, parseObject } from '../bpf/index.js';
 import {
+  AllowList,
   credentialFiles,
   findCredential,
   type ImageStores,
@@ -10,10 +11,12 @@ import {
   type Probe,
   parseReference,
   pullImage,
+  type Reference,
   Registries,
   withDefaultTag,
 } from '../oci/index.js';
 import { AgentError, messageOf } from './error.js';
+import { ImageGate } from './image-gate.js';
 import type { Logger } from './logger.js';
 
 /** The bytes of a probe, and what they say. */
@@ -33,24 +36,30 @@ const PATIENCE = { connectTimeout: 10_000, headerTimeout: 15_000, idleTimeout: 1
 /** A pull that takes longer says how far it is, ms. */
 const PROGRESS_MS = 5_000;
 
+/** What the agent's config says of all images. */
+export type ImageSettings = Pick<AgentConfig, 'storage' | 'allow'>;
+
 /**
- * Read a probe from the store or a file, its digest verified. With a logger the probe's pull policy holds; without
- * one the network is not used.
+ * Read a probe from the store or a file: allowed, its digest verified, and signed where the config asks for it. What
+ * was verified is what is returned: these very bytes. With a logger the probe's pull policy holds; without one the
+ * network is not used.
  */
 export async function readProbeImage(
   config: ProbeConfig,
-  storage: string | undefined,
+  settings: ImageSettings,
   log?: Logger,
   signal?: AbortSignal,
 ): Promise<ProbeImage> {
   if ('file' in config.source) {
     return specified({ program: await readObjectFile(config.source.file) });
   }
-  const { image } = config.source;
-  const stores = openStores({ storage, env: process.env });
+  const reference = parseReference(config.source.image);
+  if (settings.allow !== undefined) new AllowList(settings.allow).require(reference);
+  const stores = openStores({ storage: settings.storage, env: process.env });
+  const gate = await ImageGate.open(config.verify, stores, log);
   const { program, digest } = log
-    ? await readByPolicy(image, config.pull, stores, log, signal)
-    : await stores.readProbe(image);
+    ? await readByPolicy(reference, config.pull, { stores, gate, log, stop: signal })
+    : await readStored(reference, { stores, gate });
   return specified({ program, digest });
 }
 
@@ -60,48 +69,67 @@ function specified(read: Omit<ProbeImage, 'spec'>): ProbeImage {
   return { ...read, spec: parseObject(read.program) };
 }
 
-/** A registry that is down does not stop what is in the store. */
-async function readByPolicy(
-  image: string,
-  policy: ProbeConfig['pull'],
-  stores: ImageStores,
-  log: Logger,
-  signal: AbortSignal | undefined,
-): Promise<Probe> {
-  if (policy === 'never') return stores.readProbe(image);
-  if (policy === 'always') {
-    try {
-      return await pull(image, stores, log, signal);
-    } catch (error) {
-      const probe = await stores.readProbe(image).catch(() => undefined);
-      if (!probe) throw error;
-      log.warn(`pulling failed, the image in the store is used: ${messageOf(error)}`);
-      return probe;
-    }
-  }
-  try {
-    return await stores.readProbe(image);
-  } catch (error) {
-    if (!(error instanceof OciError) || error.code !== 'NOT_FOUND') throw error;
-    return await pull(image, stores, log, signal).catch((failure) => {
-      throw new AgentError('PROBE_FAILED', `${error.message}, and pulling it failed: ${messageOf(failure)}`, {
-        cause: failure,
-      });
-    });
-  }
+interface Reading {
+  readonly stores: ImageStores;
+  readonly gate: ImageGate;
+  readonly log: Logger;
+  /** Aborted when the agent ends. */
+  readonly stop: AbortSignal | undefined;
 }
 
-async function pull(
-  image: string,
-  stores: ImageStores,
-  log: Logger,
-  stop: AbortSignal | undefined,
+/** A registry that is down does not stop what is in the store; an image that is not trusted does stop. */
+async function readByPolicy(
+  reference: Reference,
+  policy: ProbeConfig['pull'],
+  reading: Reading,
 ): Promise<Probe> {
-  const reference = withDefaultTag(parseReference(image));
-  const { files } = credentialFiles({ env: process.env });
-  const credential = (registry: string) => findCredential(registry, { files });
-  const registries = new Registries({ ...PATIENCE, credential });
+  if (policy === 'never') return readStored(reference, reading);
+  return withRegistries(async (registries) => {
+    if (policy === 'always') {
+      try {
+        return await pull(reference, reading, registries);
+      } catch (error) {
+        if (error instanceof OciError && error.code === 'UNTRUSTED') throw error;
+        const probe = await readStored(reference, reading, registries).catch((failure) => {
+          throw failure instanceof OciError && failure.code === 'NOT_FOUND' ? error : failure;
+        });
+        reading.log.warn(`pulling failed, the image in the store is used: ${messageOf(error)}`);
+        return probe;
+      }
+    }
+    try {
+      return await readStored(reference, reading, registries);
+    } catch (error) {
+      if (!(error instanceof OciError) || error.code !== 'NOT_FOUND') throw error;
+      return await pull(reference, reading, registries).catch((failure) => {
+        if (failure instanceof OciError && failure.code === 'UNTRUSTED') throw failure;
+        const message = `${error.message}, and pulling it failed: ${messageOf(failure)}`;
+        throw new AgentError('PROBE_FAILED', message, { cause: failure });
+      });
+    }
+  });
+}
+
+async function readStored(
+  reference: Reference,
+  { stores, gate, stop }: Pick<Reading, 'stores' | 'gate'> & Partial<Pick<Reading, 'stop'>>,
+  registries?: Registries,
+): Promise<Probe> {
+  const probe = await stores.readProbe(reference).catch((error) => {
+    // As typed first, as BumbleBee has it; without a tag, also what was pulled for it.
+    const pulled = withDefaultTag(reference);
+    if (pulled === reference || !(error instanceof OciError) || error.code !== 'NOT_FOUND') throw error;
+    return stores.readProbe(pulled).catch(() => Promise.reject(error));
+  });
+  await gate.check(reference, probe.documents, registries, stop);
+  return probe;
+}
+
+async function pull(image: Reference, reading: Reading, registries: Registries): Promise<Probe> {
+  const { stores, gate, log, stop } = reading;
+  const reference = withDefaultTag(image);
   const late = AbortSignal.timeout(PULL_MS);
+  const signal = stop === undefined ? late : AbortSignal.any([late, stop]);
   let moved = 0;
   const timer = setInterval(
     () => log.info(`pulling ${reference.text}: ${Math.round(moved / 1000)} kB so far`),
@@ -109,15 +137,26 @@ async function pull(
   );
   try {
     const { digest } = await pullImage(registries, stores.primary, reference, {
-      signal: stop === undefined ? late : AbortSignal.any([late, stop]),
+      signal,
       progress: (bytes) => {
         moved += bytes;
       },
+      ...(gate.isOpen ? {} : { check: (documents) => gate.check(reference, documents, registries, signal) }),
     });
     log.info(`pulled ${reference.text} ${digest}`);
-    return await stores.readProbe(reference);
   } finally {
     clearInterval(timer);
+  }
+  return readStored(reference, reading, registries);
+}
+
+async function withRegistries<T>(use: (registries: Registries) => Promise<T>): Promise<T> {
+  const { files } = credentialFiles({ env: process.env });
+  const credential = (registry: string) => findCredential(registry, { files });
+  const registries = new Registries({ ...PATIENCE, credential });
+  try {
+    return await use(registries);
+  } finally {
     await registries.close();
   }
 }

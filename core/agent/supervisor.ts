@@ -2,7 +2,7 @@ import type { ConfigPath, ProbeConfig } from '../../config/index.js';
 import { messageOf } from './error.js';
 import type { Logger } from './logger.js';
 import { type MapCounts, type ProbeHost, type ProbePlan, planProbe, RunningProbe } from './probe.js';
-import { type ProbeImage, readProbeImage } from './probe-image.js';
+import { type ImageSettings, type ProbeImage, readProbeImage } from './probe-image.js';
 import type { MapStatus, ProbeStatus } from './status.js';
 
 const RETRY_FIRST_MS = 5_000;
@@ -30,7 +30,7 @@ export class ProbeSupervisor {
     private readonly path: ConfigPath,
     private readonly sinks: readonly string[],
     private readonly host: ProbeHost,
-    private readonly storage: string | undefined,
+    private readonly images: ImageSettings,
     private readonly log: Logger,
     /** Otherwise a failure is the caller's to report. */
     private readonly retries = true,
@@ -56,7 +56,7 @@ export class ProbeSupervisor {
   private async startOnce(): Promise<boolean> {
     this.attempts++;
     try {
-      this.image = await readProbeImage(this.config, this.storage, this.log, this.stopping.signal);
+      this.image = await readProbeImage(this.config, this.images, this.log, this.stopping.signal);
       const { host, config } = this;
       this.plan = planProbe(config, this.path, this.image, host.router.forms(config.name), host.labels);
       const [problem] = this.plan.problems;

@@ -1,9 +1,11 @@
 import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Command } from 'commander';
+import { readVerifyKeys } from '../agent/index.js';
 import { BpfError } from '../bpf/index.js';
 import {
   type Annotations,
+  countSignatures,
   type Descriptor,
   digestOf,
   limits,
@@ -11,16 +13,18 @@ import {
   OciError,
   type Platform,
   parseReference,
+  verifyImage,
 } from '../oci/index.js';
 import { type Context, contextOf, type Host } from './context.js';
-import { type Description, descriptionLines } from './describe/text.js';
+import { type Description, descriptionLines, type SignatureFacts } from './describe/text.js';
 import { CliError } from './errors.js';
 import { type ImageDocuments, readImage } from './image-document.js';
 import { type OutputFormat, outputFormatOption } from './output-format.js';
 import { addRegistryFlags, type RegistryFlags } from './registry-flags.js';
 import { readRecord, summarise } from './summary/index.js';
+import { type VerifyFlag, verifyKeyOption } from './verify-flag.js';
 
-interface DescribeOptions extends OutputFormat, RegistryFlags {
+interface DescribeOptions extends OutputFormat, RegistryFlags, VerifyFlag {
   readonly arch?: string;
   readonly fromObject?: true;
 }
@@ -32,6 +36,7 @@ export function describeCommand(host: Host): Command {
     .argument('<source>', 'image reference, or object file: a name that ends in .o, or a path: ./NAME')
     .option('--arch <name>', 'the image for this machine (default: for the one you are at)')
     .option('--from-object', "read the program itself, not what the image's config says of it")
+    .addOption(verifyKeyOption('say whether the image is signed with this public key (cosign.pub)'))
     .addOption(outputFormatOption());
   return addRegistryFlags(command)
     .addHelpText('after', EXAMPLES)
@@ -60,6 +65,8 @@ function isFile(source: string): boolean {
 async function describeFile(file: string, options: DescribeOptions, { host }: Context): Promise<Description> {
   if (options.arch !== undefined)
     throw new CliError('USAGE', '--arch chooses among the images of a reference');
+  if (options.verifyKey.length > 0)
+    throw new CliError('USAGE', `--verify-key: ${file} is a file, and only images have signatures`);
   const bytes = await readObject(resolve(host.cwd, file), file);
   return {
     source: file,
@@ -77,7 +84,7 @@ async function describeImage(
 ): Promise<Description> {
   const image = await readImage(parseReference(source), options.arch, context, options);
   try {
-    return await describeDocuments(image, source, options);
+    return await describeDocuments(image, source, options, context);
   } finally {
     await image.close();
   }
@@ -87,6 +94,7 @@ async function describeDocuments(
   image: ImageDocuments,
   source: string,
   options: DescribeOptions,
+  context: Context,
 ): Promise<Description> {
   const { index, manifest, config, from } = image;
   const recorded = options.fromObject ? undefined : readRecord(config.bytes);
@@ -102,9 +110,33 @@ async function describeDocuments(
     ...(index === undefined ? {} : { platforms: platformsOf(index.content.manifests) }),
     ...(index === undefined ? {} : { manifestDigest: manifest.descriptor.digest }),
     annotations: annotationsOf(manifest.content.annotations),
+    signature: await signatureOf(image, options, context),
     summaryFrom: recorded === undefined ? 'object' : 'config',
     ...summary,
   };
+}
+
+/** By what is where the image is: what the stores have kept, or what its registry has. Keeps nothing. */
+async function signatureOf(
+  { reference, index, manifest, registries }: ImageDocuments,
+  options: DescribeOptions,
+  { stores, host }: Context,
+): Promise<SignatureFacts> {
+  const documents = index === undefined ? [manifest] : [index, manifest];
+  const places = { stores: registries === undefined ? stores().all : [], registries, signal: host.signal };
+  const found = await countSignatures(reference, documents, places);
+  const facts = { found, in: registries === undefined ? 'store' : 'registry' } as const;
+  if (options.verifyKey.length === 0) return facts;
+  const keys = await readVerifyKeys(options.verifyKey.map((file) => resolve(host.cwd, file)));
+  let why = '';
+  const warn = (message: string): void => {
+    why = message;
+  };
+  const policy = { keys, require: false };
+  const verified = await verifyImage(reference, documents, policy, { ...places, warn });
+  if (verified === undefined) return { ...facts, verified: false, why };
+  const { key, subject } = verified;
+  return { ...facts, verified: true, key: key.name, fingerprint: key.fingerprint, signed: subject };
 }
 
 async function programOf({ manifest, reference, fetch }: ImageDocuments): Promise<Uint8Array> {

@@ -8,6 +8,7 @@ import {
   OciError,
   parseManifest,
   type Reference,
+  type Registries,
   runsOn,
 } from '../oci/index.js';
 import { targetsOf } from './compiler/index.js';
@@ -32,6 +33,8 @@ export interface ImageDocuments {
   readonly manifest: Document<Manifest>;
   readonly config: { readonly descriptor: Descriptor; readonly bytes: Uint8Array };
   fetch(descriptor: Descriptor, limit: number): Promise<Uint8Array>;
+  /** Present when the image is read from a registry. */
+  readonly registries?: Registries;
   /** Let go of the registry, where the image is read from one. */
   close(): Promise<void>;
 }
@@ -61,7 +64,7 @@ export async function readImage(
     if (descriptor === undefined) throw new CliError('IO', `${missing}, nor in its registry`, { hint: HINT });
     const image = await readFrom(registries, reference, descriptor, arch, signal);
     const from = networkReference(reference).registry;
-    return { ...image, from, close: () => registries.close() };
+    return { ...image, from, registries, close: () => registries.close() };
   } catch (error) {
     await registries.close();
     if (!(error instanceof OciError) || error.code !== 'UNREACHABLE') throw error;

@@ -7,6 +7,7 @@ import { CliError } from './errors.js';
 import { linesSink, type WriteText } from './run/lines-sink.js';
 import { parseFilter, type ShownFilter } from './run/map-flags.js';
 import { type RunFlags, runConfig, VIEW_SINK } from './run/run-config.js';
+import { verifyKeyOption } from './verify-flag.js';
 
 interface RunOptions extends RunFlags {
   readonly filter: readonly string[];
@@ -34,6 +35,7 @@ export function runCommand(host: Host): Command {
     )
     .option('-k, --hist-value-key <map,key>', 'field that a histogram observes, repeatable', collect, [])
     .option('--param <name=value>', 'set a const volatile global of the probe, repeatable', collect, [])
+    .addOption(verifyKeyOption('run only an image that is signed with this public key (cosign.pub)'))
     .option('--no-tty', 'print JSON lines, as in a pipe')
     .option('--pin-maps <dir>', "pin the probe's maps in this folder of a BPF file system")
     .option('--pin-progs <dir>', "pin the probe's programs in this folder of a BPF file system")

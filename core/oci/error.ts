@@ -29,6 +29,12 @@ export type OciErrorCode =
   | 'INVALID_RESPONSE'
   /** A file with credentials is damaged, or a credential helper fails. */
   | 'INVALID_CREDENTIALS'
+  /** A file named as a public key is none, or of a kind that images are not verified with. */
+  | 'INVALID_KEY'
+  /** An image has no signature by the keys that are asked for. */
+  | 'UNTRUSTED'
+  /** No entry of an `allow` list covers the image's repository. */
+  | 'NOT_ALLOWED'
   /** The caller's signal was aborted. */
   | 'ABORTED'
   /** The file system refused: no permission, read-only, full. `cause` has the system's error. */

@@ -4,7 +4,7 @@ import { type Digest, digestOf } from './digest.js';
 import { OciError } from './error.js';
 import { encodeJson } from './json.js';
 import { MAX_CONFIG, MAX_MANIFEST, MAX_PROGRAM } from './limits.js';
-import { type Manifest, parseManifest } from './manifest.js';
+import { type ImageIndex, type Manifest, parseManifest } from './manifest.js';
 import { AUTHORS, DESCRIPTION, MANIFEST, PROBE_CONFIG, PROBE_PROGRAM, TITLE } from './media-types.js';
 import { type Platform, runsOn } from './platform.js';
 import type { Reference } from './reference.js';
@@ -19,6 +19,8 @@ export interface Probe {
   readonly digest: Digest;
   /** Of the manifest, with the platform it was built on. */
   readonly descriptor: Descriptor;
+  /** What a signature may name: the index where the reference stands for one, and the manifest that it names. */
+  readonly documents: readonly Blob[];
   readonly manifest: Manifest;
   readonly description?: string;
   readonly authors?: string;
@@ -98,7 +100,7 @@ export async function readProbe(
     limit,
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });
-  const { descriptor, manifest } = await readManifest(
+  const { documents, descriptor, manifest } = await readManifest(
     source,
     resolved,
     reference,
@@ -116,6 +118,7 @@ export async function readProbe(
     program,
     digest: descriptor.digest,
     descriptor,
+    documents,
     manifest,
     ...(description === undefined ? {} : { description }),
     ...(authors === undefined ? {} : { authors }),
@@ -123,34 +126,40 @@ export async function readProbe(
   };
 }
 
+/** The documents on the way to the manifest, and the manifest. */
 async function readManifest(
   source: ImageSource,
   descriptor: Descriptor,
   reference: Reference,
   architecture: string = machine(),
   fetchOptions: (limit: number) => FetchOptions,
-): Promise<{ descriptor: Descriptor; manifest: Manifest }> {
-  const read = async (from: Descriptor) =>
-    parseManifest(
-      await source.fetch(from, fetchOptions(MAX_MANIFEST)),
-      from.mediaType,
-      `manifest ${from.digest}`,
-    );
+): Promise<{ documents: readonly Blob[]; descriptor: Descriptor; manifest: Manifest }> {
+  const read = async (from: Descriptor) => {
+    const bytes = await source.fetch(from, fetchOptions(MAX_MANIFEST));
+    return {
+      blob: { descriptor: from, bytes },
+      content: parseManifest(bytes, from.mediaType, `manifest ${from.digest}`),
+    };
+  };
 
-  const document = await read(descriptor);
-  if (document.kind === 'manifest') return { descriptor, manifest: document };
+  const first = await read(descriptor);
+  if (first.content.kind === 'manifest')
+    return { documents: [first.blob], descriptor, manifest: first.content };
 
-  const chosen = document.manifests.find(
-    (entry) => entry.platform !== undefined && runsOn(entry.platform, architecture),
-  );
+  const chosen = manifestFor(first.content, architecture);
   if (chosen === undefined) {
     throw new OciError('NOT_A_PROBE', `${reference.text} has no program for ${architecture}`);
   }
-  const inner = await read(chosen);
-  if (inner.kind !== 'manifest') {
+  const second = await read(chosen);
+  if (second.content.kind !== 'manifest') {
     throw new OciError('INVALID_MANIFEST', `${reference.text}: an image index within an image index`);
   }
-  return { descriptor: chosen, manifest: inner };
+  return { documents: [first.blob, second.blob], descriptor: chosen, manifest: second.content };
+}
+
+/** Which manifest of an index is for a machine, by uname's or Go's name; default: this one. */
+export function manifestFor(index: ImageIndex, architecture: string = machine()): Descriptor | undefined {
+  return index.manifests.find(({ platform }) => platform !== undefined && runsOn(platform, architecture));
 }
 
 /** The only layer of BumbleBee's type. Other layers are others' business. */

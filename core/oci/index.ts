@@ -38,4 +38,19 @@ export type { FetchOptions, ImageSource, SourceOptions } from './source.js';
 export { ImageStore, type StoredImage } from './store.js';
 export { type StoreLocation, type StoreLocationInput, storeLocation } from './store-location.js';
 export { type ImageStores, type LocatedImage, openStores } from './stores.js';
-export { pullImage, pushImage, type TransferOptions, withDefaultTag } from './transfer.js';
+export {
+  type PullOptions,
+  pullImage,
+  pushImage,
+  type TransferOptions,
+  withDefaultTag,
+} from './transfer.js';
+export {
+  AllowList,
+  countSignatures,
+  PublicKey,
+  type SignaturePolicy,
+  type Verified,
+  type VerifyOptions,
+  verifyImage,
+} from './trust/index.js';

@@ -1,6 +1,6 @@
 import type { Descriptor } from './descriptor.js';
 import { OciError } from './error.js';
-import type { Blob } from './image.js';
+import { type Blob, manifestFor } from './image.js';
 import { MAX_MANIFEST, MAX_PROGRAM } from './limits.js';
 import { parseManifest } from './manifest.js';
 import { mountSource } from './mount.js';
@@ -8,6 +8,7 @@ import { parseReference, type Reference } from './reference.js';
 import type { Progress, Registries } from './registry/index.js';
 import type { ImageSource } from './source.js';
 import type { ImageStore } from './store.js';
+import { keepSignatures } from './trust/index.js';
 
 export interface TransferOptions {
   readonly signal?: AbortSignal | undefined;
@@ -15,6 +16,17 @@ export interface TransferOptions {
   readonly onPart?: (what: string, descriptor: Descriptor) => void;
   readonly progress?: Progress;
 }
+
+export interface PullOptions extends TransferOptions {
+  /**
+   * Judge the image before its blobs are fetched and its name is stored: a throw refuses it. Given what a signature may name: the
+   * index where the reference stands for one, and its manifest for this machine.
+   */
+  readonly check?: (documents: readonly Blob[]) => Promise<unknown>;
+}
+
+/** What looking for signatures may add to a pull that does not ask for any. */
+const SIGNATURES_MS = 10_000;
 
 /** Bytes of everything that one image may bring: an index has many. */
 const MAX_IMAGE = 1024 * 1024 * 1024;
@@ -29,21 +41,23 @@ interface ImageDocuments {
 }
 
 /**
- * Copy an image, whole and verified, from a registry to a store under the reference as typed. Blobs are stored as
- * they come, the name last: what an interrupted pull has brought, the next one need not fetch. Returns its descriptor.
- * `NOT_FOUND` where the registry has none.
+ * Copy an image, whole and verified, from a registry to a store under the reference as typed, and its signatures
+ * beside it. Blobs are stored as they come, the name last: what an interrupted pull has brought, the next one need not
+ * fetch. Returns its descriptor. `NOT_FOUND` where the registry has none.
  */
 export async function pullImage(
   registries: Registries,
   store: ImageStore,
   reference: Reference,
-  options: TransferOptions = {},
+  options: PullOptions = {},
 ): Promise<Descriptor> {
   const { signal, onPart, progress } = options;
   const descriptor = await registries.resolve(reference, signalOf(signal));
   if (descriptor === undefined)
     throw new OciError('NOT_FOUND', `the registry has no image ${reference.text}`);
   const { top, manifests, blobs } = await readDocuments(registries, descriptor, reference, options);
+  const documents = signable(top, manifests);
+  await options.check?.(documents);
   for (const blob of blobs) {
     if (await store.hasBlob(blob)) continue;
     onPart?.('blob', blob);
@@ -56,7 +70,22 @@ export async function pullImage(
     await store.putBlob({ descriptor: blob, bytes: await registries.fetch(blob, fetchOptions) });
   }
   await store.putImage(reference.text, top, manifests, blobs);
+  // A check has looked already. Otherwise an image is as good without: only who asks for signatures needs them.
+  if (options.check === undefined)
+    await keepSignatures(reference, documents, store, registries, briefly(options)).catch(() => 0);
   return descriptor;
+}
+
+/** What a signature of an image may name. */
+function signable(top: Blob, manifests: readonly Blob[]): Blob[] {
+  const index = parseManifest(top.bytes, top.descriptor.mediaType, `manifest ${top.descriptor.digest}`);
+  const chosen = index.kind === 'index' ? manifestFor(index)?.digest : undefined;
+  return [top, ...manifests.filter(({ descriptor }) => descriptor.digest === chosen)];
+}
+
+function briefly({ signal }: TransferOptions): AbortSignal {
+  const late = AbortSignal.timeout(SIGNATURES_MS);
+  return signal === undefined ? late : AbortSignal.any([signal, late]);
 }
 
 /** Copy an image from a store to a registry: blobs first, its own document last. Returns its descriptor. */

@@ -4,6 +4,24 @@ import type { FieldSummary, MapSummary, ObjectSummary, ProgramSummary } from '..
 import { formatBytes, formatTable, printable } from '../table.js';
 import type { Colors } from '../terminal.js';
 
+/** What is known of an image's signatures; `verified` where keys were given. */
+export type SignatureFacts = {
+  /** How many there are where the image is, whoever made them. */
+  readonly found: number;
+  readonly in: 'store' | 'registry';
+} & (
+  | { readonly verified?: undefined }
+  | { readonly verified: false; readonly why: string }
+  | {
+      readonly verified: true;
+      /** File of the key, and its SHA-256. */
+      readonly key: string;
+      readonly fingerprint: string;
+      /** Digest that the signature names. */
+      readonly signed: string;
+    }
+);
+
 /** What `bee describe` found. This is also its JSON. */
 export interface Description extends ObjectSummary {
   /** As typed. */
@@ -19,6 +37,8 @@ export interface Description extends ObjectSummary {
   /** Of an image index: the machines that it has images for. */
   readonly platforms?: readonly Platform[];
   readonly annotations?: Annotations;
+  /** Of an image. */
+  readonly signature?: SignatureFacts;
   /** Whether the image's config told of the object, or the object itself was read. */
   readonly summaryFrom: 'config' | 'object';
 }
@@ -65,7 +85,16 @@ const KNOWN: readonly (readonly [title: string, key: string])[] = [
 ];
 
 function factsOf(description: Description): [name: string, value: string][] {
-  const { annotations = {}, platform, platforms, license, digest, manifestDigest, size } = description;
+  const {
+    annotations = {},
+    platform,
+    platforms,
+    license,
+    digest,
+    manifestDigest,
+    size,
+    signature,
+  } = description;
   const known = KNOWN.filter(([, key]) => Object.hasOwn(annotations, key));
   const others = Object.keys(annotations).filter((key) => !KNOWN.some(([, name]) => name === key));
   return [
@@ -73,6 +102,7 @@ function factsOf(description: Description): [name: string, value: string][] {
     ['Digest', digest],
     ...(manifestDigest === undefined ? [] : [['Manifest', manifestDigest] as [string, string]]),
     ['Size', formatBytes(size)],
+    ...(signature === undefined ? [] : [['Signature', signatureText(signature)] as [string, string]]),
     ...(platforms === undefined
       ? []
       : [['Platforms', platforms.map(platformText).join(', ')] as [string, string]]),
@@ -81,6 +111,13 @@ function factsOf(description: Description): [name: string, value: string][] {
     ['BPF licence', license || 'none: helpers for GPL programs only cannot be called'],
     ...others.map((key): [string, string] => [key, annotations[key]!]),
   ];
+}
+
+function signatureText(signature: SignatureFacts): string {
+  if (signature.verified) return `verified with ${signature.key} (${signature.fingerprint})`;
+  if (signature.verified === false) return `not verified: ${signature.why}`;
+  if (signature.found === 0) return `none in the ${signature.in}`;
+  return `${signature.found} in the ${signature.in}, not verified: --verify-key names the key`;
 }
 
 function platformText(platform: Platform): string {

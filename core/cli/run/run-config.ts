@@ -11,6 +11,7 @@ export interface RunFlags {
   readonly histBuckets: readonly string[];
   readonly histValueKey: readonly string[];
   readonly param: readonly string[];
+  readonly verifyKey: readonly string[];
 }
 
 export const VIEW_SINK = 'bee-run-view';
@@ -39,9 +40,13 @@ export function runConfig(
       return [name, plainValue(value)];
     }),
   );
+  const probe = sourceOf(source, place.cwd);
+  const keys = flags.verifyKey.map((file) => resolve(place.cwd, file));
+  if ('file' in probe && keys.length > 0)
+    throw new CliError('USAGE', `--verify-key: ${source} is a file, and only images have signatures`);
   const listen = flags.listen ?? `127.0.0.1:${portOf(flags.promPort)}`;
   const config = {
-    probes: [{ ...sourceOf(source, place.cwd), params, maps }],
+    probes: [{ ...probe, params, maps, ...(keys.length === 0 ? {} : { verify: { key: keys } }) }],
     sinks: {
       view: { type: VIEW_SINK },
       prometheus: { type: 'prometheus', naming: 'bumblebee' },

@@ -1,0 +1,10 @@
+export { AllowList } from './allow-list.js';
+export { PublicKey } from './public-key.js';
+export type { Verified } from './verdict.js';
+export {
+  countSignatures,
+  keepSignatures,
+  type SignaturePolicy,
+  type VerifyOptions,
+  verifyImage,
+} from './verify-image.js';

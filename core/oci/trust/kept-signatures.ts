@@ -1,0 +1,65 @@
+import { join } from 'node:path';
+import { type Digest, digestParts } from '../digest.js';
+import type { Reference } from '../reference.js';
+import { ImageStore } from '../store.js';
+import { type IndexEntry, readStoreIndex } from '../store-index.js';
+import { readSignatureImage, type SignatureImage } from './signature-image.js';
+import { type FoundSignatures, faultOf, type SignatureSource } from './signature-source.js';
+
+const FOLDER = 'signatures';
+/** Signature images kept of one subject. */
+const MAX_KEPT = 32;
+
+/**
+ * Signatures of a store's images: an OCI image layout of its own in the store's folder `signatures`, so that they go
+ * where the store goes. In the store's own index they would be images: BumbleBee lists every entry there. An entry is
+ * named `sha256-<subject>@<digest of the signature's manifest>`.
+ */
+export class KeptSignatures implements SignatureSource {
+  readonly label: string;
+  private readonly layout: ImageStore;
+
+  constructor(store: ImageStore) {
+    this.label = join(store.folder, FOLDER);
+    this.layout = new ImageStore(this.label);
+  }
+
+  async *signatures(
+    reference: Reference,
+    subject: Digest,
+    signal?: AbortSignal,
+  ): AsyncGenerator<FoundSignatures> {
+    let entries: IndexEntry[] = [];
+    try {
+      entries = await this.entries(subject);
+    } catch (error) {
+      yield faultOf(error, signal);
+    }
+    for (const { descriptor } of entries) {
+      try {
+        yield { image: await readSignatureImage(this.layout, descriptor, reference, signal) };
+      } catch (error) {
+        yield faultOf(error, signal);
+      }
+    }
+  }
+
+  /** Keep a signature image of `subject`, unless there are many. Those that were kept stay. */
+  async keep(subject: Digest, { manifest, config, layers }: SignatureImage): Promise<void> {
+    const name = `${prefix(subject)}${manifest.descriptor.digest}`;
+    const kept = await this.entries(subject);
+    if (kept.length >= MAX_KEPT || kept.some((entry) => entry.name === name)) return;
+    const parts = layers.flatMap((layer) => ('bytes' in layer ? [layer] : []));
+    await this.layout.putImage(name, manifest, [config, ...parts]);
+  }
+
+  private async entries(subject: Digest): Promise<IndexEntry[]> {
+    const { entries } = await readStoreIndex(this.label);
+    return entries.filter(({ name }) => name?.startsWith(prefix(subject))).slice(0, MAX_KEPT);
+  }
+}
+
+function prefix(subject: Digest): string {
+  const { algorithm, hex } = digestParts(subject);
+  return `${algorithm}-${hex}@`;
+}
