@@ -136,7 +136,7 @@ const keyFile = line('the path of a public key, such as cosign.pub');
 
 export const verifySchema = z.strictObject({
   key: z
-    .union([keyFile, z.array(keyFile).min(1)], {
+    .union([keyFile, z.array(keyFile).min(1, { error: 'at least one public key' })], {
       error: 'the path of a public key, such as cosign.pub, or a list of them',
     })
     .optional()

@@ -133,6 +133,30 @@ describe('a config', () => {
     });
   });
 
+  it("gives every image the agent's verify, key by key unless a probe has its own", () => {
+    const { config } = load(`probes:
+  - { image: a/x }
+  - { image: a/y, verify: { key: own.pub } }
+  - { image: a/z, verify: { require: true } }
+  - { file: w.o }
+agent:
+  verify: { key: [one.pub, /keys/two.pub], require: false }
+  allow: [ghcr.io/solo-io/*, "localhost:5000/*"]
+`);
+    const keys = ['/etc/bee-agent/one.pub', '/keys/two.pub'];
+    expect(config.probes.map(({ verify }) => verify)).toEqual([
+      { keys, require: false },
+      { keys: ['/etc/bee-agent/own.pub'], require: false },
+      { keys, require: true },
+      undefined,
+    ]);
+    expect(config.agent.allow).toEqual(['ghcr.io/solo-io/*', 'localhost:5000/*']);
+    expect(load('probes: [{ image: a, verify: { key: k } }, { image: b }]').config.probes).toMatchObject([
+      { verify: { keys: ['/etc/bee-agent/k'], require: true } },
+      { name: 'b' },
+    ]);
+  });
+
   it('has defaults for all but the probes', () => {
     const { config } = load('probes: [{ image: x }]');
     const sink = { isolate: true, queue, options: {} };
