@@ -80,7 +80,8 @@ export async function pullImage(
 function signable(top: Blob, manifests: readonly Blob[]): Blob[] {
   const index = parseManifest(top.bytes, top.descriptor.mediaType, `manifest ${top.descriptor.digest}`);
   const chosen = index.kind === 'index' ? manifestFor(index)?.digest : undefined;
-  return [top, ...manifests.filter(({ descriptor }) => descriptor.digest === chosen)];
+  const manifest = manifests.find(({ descriptor }) => descriptor.digest === chosen);
+  return manifest === undefined ? [top] : [top, manifest];
 }
 
 function briefly({ signal }: TransferOptions): AbortSignal {

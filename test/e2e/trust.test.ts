@@ -46,6 +46,7 @@ const theirs = generateKeyPairSync('rsa', { modulusLength: 2048 });
 
 describe.skipIf(!isInstalled('docker-registry'))(
   'signed images (docker-registry is not installed: skipped)',
+  { timeout: 180_000 },
   () => {
     let registry: DockerRegistry;
     let folder: string;
@@ -71,7 +72,7 @@ describe.skipIf(!isInstalled('docker-registry'))(
     const refused = async (...args: string[]): Promise<string> => {
       const { code, stdout, stderr } = await run(...args);
       expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-      expect(stderr).toMatch(/^error: [^\n]*\n$/);
+      expect(stderr).toMatch(/^error: [^\n]*\n(?:`bee list`[^\n]*\n)?$/);
       return stderr;
     };
 
@@ -256,7 +257,7 @@ describe.skipIf(!isInstalled('docker-registry'))(
 
       const file = await run('run', './x.o', '--verify-key', key);
       expect(file).toMatchObject({ code: 2, stderr: expect.stringContaining('only images have signatures') });
-    }, 60_000);
+    });
 
     it('run in the agent by its policy, offline too; what it refuses stays out', async () => {
       await signTag(ours.privateKey);
@@ -316,7 +317,7 @@ agent: { listen: "127.0.0.1:0", storage: ${store}, ${agent} }
       expect(await said(config(`  - { image: "${name}" }`), /running:|no probe is running/)).toMatch(
         /cosign\.pub: refused, as root: it belongs to user 12345/,
       );
-    }, 120_000);
+    });
 
     it('replace no signed image in the store with what is not signed', async () => {
       await signTag(ours.privateKey);
@@ -335,7 +336,7 @@ agent: { listen: "127.0.0.1:0", storage: ${store} }
       expect(agent.stderr).toContain(`${evil.descriptor.digest} has no signature`);
       const facts = JSON.parse(await ok('describe', name, '--output', 'json'));
       expect(facts.digest).toBe(digest);
-    }, 60_000);
+    });
 
     it('are pinned by a digest, with and without a tag, from registry and store', async () => {
       const bare = name.replace(':v1', '');
@@ -351,9 +352,7 @@ agent: { listen: "127.0.0.1:0", storage: ${store} }
       expect(await ok('pull', name)).toBe(`${moved.descriptor.digest}\n`);
       expect(JSON.parse(await ok('describe', `${name}@${digest}`, '--output', 'json')).digest).toBe(digest);
       expect(await refused('pull', `${name}@${ABSENT}`)).toContain('the registry has no image');
-      expect(await refused('describe', `${name}@${ABSENT}`).catch((error) => String(error))).toMatch(
-        /no image/,
-      );
+      expect(await refused('describe', `${name}@${ABSENT}`)).toContain('no image');
       // A store that says something else under a pinned name is not believed.
       const path = join(store, 'index.json');
       const index = JSON.parse(readFileSync(path, 'utf8'));
@@ -365,7 +364,7 @@ agent: { listen: "127.0.0.1:0", storage: ${store} }
       expect(await refused('run', `${name}@${digest}`, '--prom-port', '0')).toContain(
         `has ${moved.descriptor.digest} under the name ${name}@${digest}`,
       );
-    }, 60_000);
+    });
 
     it('leave a store that is only read as it is', async () => {
       await signTag(ours.privateKey);
@@ -385,7 +384,7 @@ agent: { listen: "127.0.0.1:0", storage: ${store} }
       writeFileSync(secret, ours.privateKey.export({ type: 'pkcs8', format: 'pem' }));
       expect(await refused('pull', name, '--verify-key', secret)).toContain('it is a private key');
       mkdirSync(join(folder, 'dir.pub'));
-      expect(await refused('describe', EXECS, '--verify-key', join(folder, 'dir.pub'))).toBeTruthy();
+      expect(await refused('pull', name, '--verify-key', join(folder, 'dir.pub'))).toContain('it is no file');
     });
 
     it('that somebody fills with rubbish are refused, and soon', async () => {

@@ -26,6 +26,7 @@ export class PublicKey {
     /** The file as it was named. */
     readonly name: string,
     private readonly key: KeyObject,
+    private readonly verifiesPrehashed: Verify | undefined,
   ) {
     const der = key.export({ type: 'spki', format: 'der' });
     this.fingerprint = `sha256:${createHash('sha256').update(der).digest('hex')}` as Digest;
@@ -36,7 +37,7 @@ export class PublicKey {
     return PublicKey.parse(await readKeyFile(file), file);
   }
 
-  static parse(pem: string, name: string): PublicKey {
+  static async parse(pem: string, name: string): Promise<PublicKey> {
     const label = /-----BEGIN ([A-Z0-9 ]+)-----/.exec(pem)?.[1];
     if (label === undefined)
       throw invalid(name, 'it is no PEM file. A public key begins with -----BEGIN PUBLIC KEY-----');
@@ -54,18 +55,15 @@ export class PublicKey {
     }
     const why = unfit(key);
     if (why !== undefined) throw invalid(name, why);
-    return new PublicKey(name, key);
+    return new PublicKey(name, key, key.asymmetricKeyType === 'ed25519' ? await ed25519ph(key) : undefined);
   }
 
   /** Whether `signature` is this key's, of `data`. Never throws: a signature of any shape is only wrong. */
   verifies(data: Uint8Array, signature: Uint8Array): boolean {
-    return this.schemes().some(({ hash, options }) => {
-      try {
-        return verify(hash, data, { key: this.key, ...options }, signature);
-      } catch {
-        return false;
-      }
-    });
+    const isPlain = this.schemes().some(({ hash, options }) =>
+      quietly(() => verify(hash, data, { key: this.key, ...options }, signature)),
+    );
+    return isPlain || quietly(() => this.verifiesPrehashed?.(data, signature) ?? false);
   }
 
   private schemes(): { hash: string | null; options: object }[] {
@@ -80,6 +78,26 @@ export class PublicKey {
     const pkcs1 = { padding: constants.RSA_PKCS1_PADDING };
     const paddings = type === 'rsa' ? [pkcs1, pss] : [pss];
     return paddings.flatMap((options) => RSA_HASHES.map((hash) => ({ hash, options })));
+  }
+}
+
+type Verify = (data: Uint8Array, signature: Uint8Array) => boolean;
+
+/**
+ * Ed25519ph (RFC 8032, 5.1): what cosign signs with since v2.6 when its key is Ed25519. Node's crypto has it not. The
+ * library is loaded with the first such key.
+ */
+async function ed25519ph(key: KeyObject): Promise<Verify> {
+  const library = await import('@noble/curves/ed25519.js');
+  const point = Buffer.from(key.export({ format: 'jwk' }).x ?? '', 'base64url');
+  return (data, signature) => library.ed25519ph.verify(signature, data, point, { zip215: false });
+}
+
+function quietly(check: () => boolean): boolean {
+  try {
+    return check();
+  } catch {
+    return false;
   }
 }
 

@@ -12,6 +12,7 @@ import { type FoundSignatures, faultOf, type SignatureSource } from './signature
 const MAX_REFERRERS = 32;
 /** cosign's own, for simple signing over OCI 1.1. */
 const COSIGN_ARTIFACT = 'application/vnd.dev.cosign.artifact.sig.v1+json';
+const EMPTY_CONFIG = 'application/vnd.oci.empty.v1+json';
 const PREDICATE_ANNOTATION = 'dev.sigstore.bundle.predicateType';
 
 /** Signatures beside the image, where cosign puts them: under the tag `sha256-….sig`, and among its referrers. */
@@ -48,6 +49,8 @@ export class RegistrySignatures implements SignatureSource {
       yield faultOf(error, signal);
     }
     referrers.sort((a, b) => rank(a) - rank(b));
+    if (referrers.length > MAX_REFERRERS)
+      yield { fault: `of ${referrers.length} referrers, only ${MAX_REFERRERS} were looked at` };
     for (const descriptor of referrers.slice(0, MAX_REFERRERS)) {
       try {
         yield { image: await readSignatureImage(this.registries, descriptor, reference, signal) };
@@ -55,17 +58,19 @@ export class RegistrySignatures implements SignatureSource {
         yield faultOf(error, signal);
       }
     }
-    if (referrers.length > MAX_REFERRERS)
-      yield { fault: `of ${referrers.length} referrers, only ${MAX_REFERRERS} were looked at` };
   }
 }
 
-/** The descriptor of a referrer that may be a signature; some registries leave the type out. */
+/**
+ * The descriptor of a referrer that may be a signature. Some registries leave the type out, and where there is no
+ * referrers API cosign itself (v2.6, by go-containerregistry) writes the type of the empty config.
+ */
 function signatureReferrer(value: unknown): Descriptor[] {
   if (!isRecord(value) || value.mediaType !== MANIFEST) return [];
   const { artifactType } = value;
   if (typeof artifactType === 'string' && artifactType !== '')
-    if (!isBundle(artifactType) && artifactType !== COSIGN_ARTIFACT) return [];
+    if (!isBundle(artifactType) && artifactType !== COSIGN_ARTIFACT && artifactType !== EMPTY_CONFIG)
+      return [];
   try {
     return [parseDescriptor(value, 'referrer')];
   } catch {

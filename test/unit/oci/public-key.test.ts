@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { createHash, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { createHash, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,7 +26,7 @@ describe('a public key', () => {
     expect(key.name).toBe(join(folder, 'link.pub'));
   });
 
-  it('of a kind that is not meant for this is refused, with what it is', () => {
+  it('of a kind that is not meant for this is refused, with what it is', async () => {
     const refusals: [text: string, why: string | RegExp][] = [
       ['', 'it is no PEM file. A public key begins with -----BEGIN PUBLIC KEY-----'],
       ['ssh-ed25519 AAAA', 'it is no PEM file'],
@@ -44,7 +44,9 @@ describe('a public key', () => {
       [pem(generateKeyPairSync('x25519').publicKey), 'it is a key for x25519'],
     ];
     for (const [text, why] of refusals)
-      expect(() => PublicKey.parse(text, 'k.pub'), String(why)).toThrow(`cannot verify with k.pub: ${why}`);
+      await expect(PublicKey.parse(text, 'k.pub'), String(why)).rejects.toThrow(
+        `cannot verify with k.pub: ${why}`,
+      );
   });
 
   it('that cannot be read is named', async () => {
@@ -60,9 +62,24 @@ describe('a public key', () => {
     await expect(PublicKey.read(fifo)).rejects.toThrow('it is no file');
   });
 
-  it('takes no signature of a shape that makes the library throw', () => {
-    const key = PublicKey.parse(pem(p256.publicKey), 'k');
+  it('takes no signature of a shape that makes the library throw', async () => {
+    const key = await PublicKey.parse(pem(p256.publicKey), 'k');
     for (const bytes of [[], [0], [0x30, 0x84, 0xff, 0xff, 0xff, 0xff], Array(10_000).fill(0x30)])
       expect(key.verifies(Buffer.from('x'), Buffer.from(bytes))).toBe(false);
+  });
+
+  it('of Ed25519 takes prehashed signatures too: the example of RFC 8032, 7.3', async () => {
+    const x = Buffer.from('ec172b93ad5e563bf4932c70e1245034c35467ef2efd4d64ebf819683467e2bf', 'hex');
+    const text = pem(
+      createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: x.toString('base64url') }, format: 'jwk' }),
+    );
+    const signature = Buffer.from(
+      '98a70222f0b8121aa9d30f813d683f809e462b469c7ff87639499bb94e6dae4131f85042463c2a355a2003d062adf5aaa10b8c61e636062aaad11c2a26083406',
+      'hex',
+    );
+    const key = await PublicKey.parse(text, 'k');
+    expect(key.verifies(Buffer.from('abc'), signature)).toBe(true);
+    expect(key.verifies(Buffer.from('abd'), signature)).toBe(false);
+    expect(key.verifies(Buffer.from('abc'), signature.subarray(1))).toBe(false);
   });
 });

@@ -30,7 +30,7 @@ const PAIRS: readonly (readonly [name: string, pair: Pair])[] = [
   ['Ed25519', generateKeyPairSync('ed25519')],
 ];
 
-const keyOf = ({ publicKey }: Pair, name = 'cosign.pub'): PublicKey =>
+const keyOf = ({ publicKey }: Pair, name = 'cosign.pub'): Promise<PublicKey> =>
   PublicKey.parse(publicKey.export({ type: 'spki', format: 'pem' }).toString(), name);
 
 const subject = blob(MANIFEST, '{"schemaVersion":2}') as unknown as Parameters<typeof judge>[1];
@@ -44,9 +44,9 @@ const bundleLayer = (bundle: object | string) => ({
 const judged = (layer: unknown, ...keys: PublicKey[]) =>
   judge(layer as Parameters<typeof judge>[0], subject, keys);
 
-describe.each(PAIRS)('a signature by %s', (_name, pair) => {
-  const key = keyOf(pair);
-  const stranger = keyOf(generateKeyPairSync('ec', { namedCurve: 'P-256' }), 'stranger.pub');
+describe.each(PAIRS)('a signature by %s', async (_name, pair) => {
+  const key = await keyOf(pair);
+  const stranger = await keyOf(generateKeyPairSync('ec', { namedCurve: 'P-256' }), 'stranger.pub');
 
   it('is taken as simple signing, in an envelope, and over the bytes themselves', () => {
     const layers = [
@@ -92,19 +92,19 @@ describe.each(PAIRS)('a signature by %s', (_name, pair) => {
   });
 });
 
-describe('a signature', () => {
+describe('a signature', async () => {
   const [, pair] = PAIRS[0]!;
-  const key = keyOf(pair);
+  const key = await keyOf(pair);
 
-  it('by P-384 and P-521 is taken with SHA-256 too, as cosign made it before v3', () => {
+  it('by P-384 and P-521 is taken with SHA-256 too, as cosign made it before v3', async () => {
     for (const [name, { privateKey, publicKey }] of PAIRS.slice(1, 3)) {
       const text = payload(digest);
       const layer = signedLayer(privateKey, text, signWith(privateKey, Buffer.from(text), 'sha256'));
-      expect(judged(layer, keyOf({ privateKey, publicKey })), name).toHaveProperty('key');
+      expect(judged(layer, await keyOf({ privateKey, publicKey })), name).toHaveProperty('key');
     }
   });
 
-  it('by RSA is taken with PSS padding too', () => {
+  it('by RSA is taken with PSS padding too', async () => {
     const [, rsa] = PAIRS[3]!;
     for (const hash of ['sha256', 'sha384', 'sha512']) {
       const text = payload(digest);
@@ -113,11 +113,11 @@ describe('a signature', () => {
         text,
         signWith(rsa.privateKey, Buffer.from(text), hash, true),
       );
-      expect(judged(layer, keyOf(rsa)), hash).toHaveProperty('key');
+      expect(judged(layer, await keyOf(rsa)), hash).toHaveProperty('key');
     }
     const weak = payload(digest);
     const layer = signedLayer(rsa.privateKey, weak, signWith(rsa.privateKey, Buffer.from(weak), 'sha1'));
-    expect(judged(layer, keyOf(rsa))).toEqual({ why: 'by another key, or damaged' });
+    expect(judged(layer, await keyOf(rsa))).toEqual({ why: 'by another key, or damaged' });
   });
 
   it('says nothing of where the image is: the reference in it is not read', () => {
