@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { parseReference } from '../oci/index.js';
+import { parseReference, pruneSignatures } from '../oci/index.js';
 import { contextOf, type Host } from './context.js';
 import { formatBytes } from './table.js';
 
@@ -18,5 +18,6 @@ export function rmCommand(host: Host): Command {
         terminal.progress(`Removed ${reference.text}; ${formatBytes(freed)} came free`);
         terminal.print(descriptor.digest);
       }
+      await pruneSignatures(store);
     });
 }

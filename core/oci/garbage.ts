@@ -44,8 +44,8 @@ export async function removeGarbage(root: string, index: StoreIndex, now = Date.
   return freed;
 }
 
-/** Undefined: it cannot be known. */
-async function namedBlobs(root: string, { entries }: StoreIndex): Promise<Set<Digest> | undefined> {
+/** What the images of an index name, themselves included. Undefined: it cannot be known. */
+export async function namedBlobs(root: string, { entries }: StoreIndex): Promise<Set<Digest> | undefined> {
   const named = new Set<Digest>();
   const visit = async ({ digest, mediaType }: Descriptor): Promise<void> => {
     if (named.has(digest)) return;

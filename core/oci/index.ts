@@ -49,6 +49,7 @@ export {
   AllowList,
   countSignatures,
   PublicKey,
+  pruneSignatures,
   type SignaturePolicy,
   type Verified,
   type VerifyOptions,

@@ -4,6 +4,7 @@ export type { Verified } from './verdict.js';
 export {
   countSignatures,
   keepSignatures,
+  pruneSignatures,
   type SignaturePolicy,
   type VerifyOptions,
   verifyImage,

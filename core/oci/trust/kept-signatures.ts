@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { type Digest, digestParts } from '../digest.js';
-import type { Reference } from '../reference.js';
+import { namedBlobs } from '../garbage.js';
+import { parseReference, type Reference } from '../reference.js';
 import { ImageStore } from '../store.js';
 import { type IndexEntry, readStoreIndex } from '../store-index.js';
 import { readSignatureImage, type SignatureImage } from './signature-image.js';
@@ -17,9 +18,11 @@ const MAX_KEPT = 32;
  */
 export class KeptSignatures implements SignatureSource {
   readonly label: string;
+  private readonly folder: string;
   private readonly layout: ImageStore;
 
   constructor(store: ImageStore) {
+    this.folder = store.folder;
     this.label = join(store.folder, FOLDER);
     this.layout = new ImageStore(this.label);
   }
@@ -51,6 +54,20 @@ export class KeptSignatures implements SignatureSource {
     if (kept.length >= MAX_KEPT || kept.some((entry) => entry.name === name)) return;
     const parts = layers.flatMap((layer) => ('bytes' in layer ? [layer] : []));
     await this.layout.putImage(name, manifest, [config, ...parts]);
+  }
+
+  /** Forget the signatures of subjects that no image of the store names. Returns how many manifests went. */
+  async prune(): Promise<number> {
+    const { entries } = await readStoreIndex(this.label);
+    if (entries.length === 0) return 0;
+    const named = await namedBlobs(this.folder, await readStoreIndex(this.folder));
+    if (named === undefined) return 0;
+    const prefixes = new Set([...named].map(prefix));
+    const orphans = entries.flatMap(({ name }) =>
+      name === undefined || prefixes.has(name.slice(0, name.indexOf('@') + 1)) ? [] : [name],
+    );
+    for (const name of orphans) await this.layout.remove(parseReference(name));
+    return orphans.length;
   }
 
   private async entries(subject: Digest): Promise<IndexEntry[]> {

@@ -108,3 +108,8 @@ export async function countSignatures(
   }
   return seen.size;
 }
+
+/** Forget the signatures of images that a store has no longer. Returns how many manifests of them went. */
+export function pruneSignatures(store: ImageStore): Promise<number> {
+  return new KeptSignatures(store).prune();
+}

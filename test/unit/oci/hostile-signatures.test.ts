@@ -11,6 +11,7 @@ import {
   OciError,
   PublicKey,
   parseReference,
+  pruneSignatures,
   Registries,
   verifyImage,
 } from '../../../core/oci/index.js';
@@ -289,5 +290,34 @@ describe('kept signatures', () => {
     writeFileSync(join(store.folder, 'signatures', 'index.json'), '{');
     await server?.stop();
     expect(await verify({})).toMatch(/index\.json is damaged: not JSON/);
+  });
+
+  it('stay while an image is there that they are of, and go with its last name', async () => {
+    const named = async (): Promise<number> =>
+      (await new ImageStore(join(store.folder, 'signatures')).list()).length;
+    const probe = await store.putProbe('x/y:1', Buffer.from('ELF'));
+    await store.tag(parseReference('x/y:1'), parseReference('x/y:2'));
+    const { bytes } = (await store.readProbe('x/y:1'))!.documents[0]!;
+    const image = blob(MANIFEST, bytes);
+    expect(image.descriptor.digest).toBe(probe.digest);
+    server = await WebServer.start((request, response) => {
+      const layered = signatureImage(signedLayer(privateKey, payload(probe.digest)));
+      const content = contentOf(layered, signatureTag(probe.digest));
+      const known = content[(request.url ?? '').replace('/v2/a/b/', '')] as TestBlob | undefined;
+      if (known === undefined) return answer(response, 404, '{}');
+      return answer(response, 200, known.bytes, { 'content-type': known.descriptor.mediaType });
+    });
+    registries = new Registries({ attempts: 1, env: {} });
+    const options = { stores: [store], registries, warn: (message: string) => expect.fail(message) };
+    const policy = { keys: [key], require: true };
+    await verifyImage(parseReference(`${server.host}/a/b:v1`), [image as unknown as Blob], policy, options);
+    for (const [reference, left] of [
+      ['x/y:1', 1],
+      ['x/y:2', 0],
+    ] as const) {
+      await store.remove(parseReference(reference));
+      await pruneSignatures(store);
+      expect(await named()).toBe(left);
+    }
   });
 });
