@@ -163,7 +163,7 @@ describe.skipIf(!isInstalled('docker-registry'))(
       const gone = name.replace(/:\d+\//, `:${await freePort()}/`);
       await ok('tag', name, gone);
       const facts = JSON.parse(await ok('describe', gone, '--verify-key', key, '--output', 'json'));
-      expect(facts.signature).toMatchObject({ kept: 1, verified: true, key, signed: digest });
+      expect(facts.signature).toMatchObject({ found: 1, in: 'store', verified: true, key, signed: digest });
       expect(await ok('describe', gone)).toMatch(/Signature +1 in the store, not verified/);
       expect(await ok('describe', gone, '--verify-key', key)).toContain(`verified with ${key} (sha256:`);
       expect(await ok('describe', gone, '--verify-key', otherKey)).toMatch(

@@ -91,16 +91,18 @@ export async function keepSignatures(
   return count;
 }
 
-/** How many signatures the stores have kept of an image, whoever made them. */
+/** How many signatures there are of an image, whoever made them. Keeps nothing. */
 export async function countSignatures(
   reference: Reference,
   documents: readonly Blob[],
-  stores: readonly ImageStore[],
+  { stores, registries, signal }: Omit<VerifyOptions, 'warn'>,
 ): Promise<number> {
+  const places: SignatureSource[] = stores.map((store) => new KeptSignatures(store));
+  if (registries !== undefined) places.push(new RegistrySignatures(registries, reference));
   const seen = new Set<string>();
-  for (const store of stores) {
+  for (const place of places) {
     for (const { descriptor } of documents) {
-      for await (const found of new KeptSignatures(store).signatures(reference, descriptor.digest))
+      for await (const found of place.signatures(reference, descriptor.digest, signal))
         if ('image' in found)
           for (const layer of found.image.layers)
             seen.add(`${layer.descriptor.digest} ${JSON.stringify(layer.descriptor.annotations ?? {})}`);

@@ -119,7 +119,9 @@ describe('a registry of signatures', () => {
     rmSync(store.folder, { recursive: true });
     await server?.stop();
     expect(await verify({ ...contentOf(goodBundle), ...referrers([entryOf(goodBundle)]) })).toBe('verified');
-    expect(await countSignatures(parseReference('x/y:z'), [subject as unknown as Blob], [store])).toBe(1);
+    expect(
+      await countSignatures(parseReference('x/y:z'), [subject as unknown as Blob], { stores: [store] }),
+    ).toBe(1);
   });
 
   const other = (mediaType: string): TestBlob => blob(mediaType, good.manifest.bytes);
