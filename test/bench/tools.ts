@@ -61,10 +61,18 @@ function once(name: string, build: (output: string) => void): string {
   return output;
 }
 
+interface MapEntry {
+  readonly formatted?: { readonly value: number };
+  readonly value?: readonly string[];
+}
+
 /** A map's u64 slots as bpftool reads them: not the agent's own figures. The newest map of that name. */
 export function slots(map: string): number[] {
   const text = execFileSync('bpftool', ['-j', 'map', 'dump', 'name', map], { encoding: 'utf8' });
-  const entries: { formatted?: { value: number }; value?: string[] }[] = JSON.parse(text);
+  const dumped: MapEntry[] | { readonly elements: MapEntry[] }[] = JSON.parse(text);
+  // Several maps of one name are listed each, oldest first.
+  const last = dumped.at(-1);
+  const entries = last && 'elements' in last ? last.elements : (dumped as MapEntry[]);
   return entries.map(
     ({ formatted, value }) =>
       formatted?.value ?? value!.reduceRight((sum, byte) => sum * 256 + Number(byte), 0),
