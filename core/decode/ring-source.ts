@@ -100,7 +100,8 @@ export class RingSource {
   private async drainAll(): Promise<void> {
     let begun: Promise<DrainResult | undefined> | undefined;
     while (!this.closed) {
-      if (this.hold()) return;
+      // A drain that has begun is taken, for its worker has done its part.
+      if (!begun && this.hold()) return;
       const { consumer, producer } = this.owner.positions();
       this.highestFill = Math.max(this.highestFill, producer - consumer);
       const result = await (begun ?? this.drainOnce(consumer));
