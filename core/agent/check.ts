@@ -25,9 +25,9 @@ export async function check(loaded: LoadedConfig, print: (text: string) => void)
       problems.push(...plan.problems);
       planned.push({ path, maps: plan.maps });
       const maps = plan.maps.map((map) => `${map.spec.name} → ${map.export}`).join(', ');
-      lines.push(
-        `  probe ${probe.name}: ${plan.spec.programs.length} programs; ${maps || 'no map is exported'}`,
-      );
+      const { length } = plan.spec.programs;
+      const programs = `${length} program${length === 1 ? '' : 's'}`;
+      lines.push(`  probe ${probe.name}: ${programs}; ${maps || 'no map is exported'}`);
     } catch (error) {
       problems.push({ path: [...path, key], message: `probe "${probe.name}": ${messageOf(error)}` });
     }

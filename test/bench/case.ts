@@ -6,8 +6,12 @@ export interface BenchCase {
   readonly unit: string;
   /** Which way is good: ratios are turned so that more is better. */
   readonly better: 'higher' | 'lower';
-  /** Smallest ratio that meets the target, and its words. */
-  readonly target?: { readonly ratio: number; readonly text: string };
+  /** Smallest ratio that meets the target, the most that further figures may be (by their names), and its words. */
+  readonly target?: {
+    readonly ratio: number;
+    readonly most?: Readonly<Record<string, number>>;
+    readonly text: string;
+  };
   /** Runs unless `--runs` says otherwise. */
   readonly runs?: number;
   prepare(options: BenchOptions): Promise<Prepared>;

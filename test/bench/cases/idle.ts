@@ -6,6 +6,7 @@ import type { BenchCase } from '../case.js';
 import { privateBytes, sleep } from '../process.js';
 import { ROOT, WORK } from '../tools.js';
 
+const MEMORY = 'private memory, MiB';
 const SECONDS = 60;
 /** What V8 compiles and collects after the start is not idling. */
 const SETTLE_MS = 40_000;
@@ -27,7 +28,7 @@ export const idle: BenchCase = {
   what: 'eight probes attached to a machine on which nothing happens',
   unit: 'share of a core',
   better: 'lower',
-  target: { ratio: 1, text: 'under 0.3 % of a core, under 120 MiB private' },
+  target: { ratio: 1, most: { [MEMORY]: 120 }, text: 'under 0.3 % of a core, under 120 MiB private' },
   runs: 1,
   async prepare() {
     const store = join(WORK, 'store');
@@ -55,7 +56,7 @@ export const idle: BenchCase = {
         await sleep(SECONDS * 1000);
         return {
           value: (agent.cpu - before) / SECONDS,
-          also: { probes: names.length, 'private memory, MiB': privateBytes(agent.pid) / 2 ** 20 },
+          also: { probes: names.length, [MEMORY]: privateBytes(agent.pid) / 2 ** 20 },
         };
       },
       reference: { what: 'the target itself', published: 0.003 },
