@@ -17,6 +17,7 @@ import {
   ringSustained,
 } from './ring.js';
 import { scrape } from './scrape.js';
+import { sinkCosts } from './sinks.js';
 import { start } from './start.js';
 
 export const cases: readonly BenchCase[] = [
@@ -33,6 +34,7 @@ export const cases: readonly BenchCase[] = [
   hashPollPeer,
   scrape,
   otlpMetrics,
+  ...sinkCosts,
   diskBuffer,
   latency,
   latencyTail,

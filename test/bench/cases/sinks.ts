@@ -1,0 +1,127 @@
+import { once } from 'node:events';
+import { existsSync, truncateSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { Agent } from '../agent.js';
+import type { BenchCase, Sample } from '../case.js';
+import { produce, referenceConsumer } from '../load.js';
+import { probe, ROOT, slots, WORK } from '../tools.js';
+
+const TOTAL = 300_000;
+const RATE = 100_000;
+const FILE = join(WORK, 'sink.ndjson');
+const STDOUT = join(WORK, 'sink-stdout.ndjson');
+
+/** What each sink is written as in the config; `url` is an HTTP server that takes everything. */
+const SINKS = {
+  stdout: () => '{ type: stdout, format: json }',
+  file: () => `{ type: file, path: ${FILE}, rotate: false, fsync: never }`,
+  loki: (url: string) => `{ type: loki, url: "${url}" }`,
+  otlp: (url: string) => `{ type: otlp, endpoint: "${url}", metrics: false }`,
+  custom: () => `{ type: ${join(ROOT, 'test/bench/sinks/take-lines.js')} }`,
+} as const;
+type SinkName = keyof typeof SINKS;
+
+const WHAT: Readonly<Record<SinkName, string>> = {
+  stdout: 'stdout, into a file',
+  file: 'file, without fsync',
+  loki: 'loki, protobuf and snappy, to a server that takes everything',
+  otlp: 'otlp, logs in protobuf and gzip, to a server that takes everything',
+  custom: 'custom, lines copied to its own worker, which drops them',
+};
+
+/** Takes any request, as Loki (204) and a collector (an empty message) do. */
+async function sinkHole(): Promise<{ url: string; close(): void }> {
+  const server = createServer((request, response) => {
+    request.resume();
+    request.on('end', () => response.writeHead(request.url?.startsWith('/loki') ? 204 : 200).end());
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
+
+interface SinkState {
+  readonly name: string;
+  readonly delivered: number;
+  readonly lost: Readonly<Record<string, number>>;
+}
+
+/** CPU of the whole agent, from the ring to the last sink's acknowledgement; a loss is no measurement. */
+async function load(agent: Agent, names: readonly SinkName[]): Promise<number> {
+  const states = async (): Promise<SinkState[]> =>
+    ((await (await fetch(`${agent.url}/readyz`)).json()) as { sinks: SinkState[] }).sinks.filter(({ name }) =>
+      names.some((one) => one === name),
+    );
+  const before = new Map((await states()).map(({ name, delivered }) => [name, delivered]));
+  const [, first = 0] = slots('produced_0');
+  const cpu = agent.cpu;
+  await produce(0, TOTAL, RATE);
+  const [, last = 0] = slots('produced_0');
+  const wanted = last - first;
+  await agent.child.until(async () => {
+    const now = await states();
+    const lost = now.find((sink) => Object.values(sink.lost).some((count) => count > 0));
+    if (lost) throw new Error(`${lost.name} lost events: ${JSON.stringify(lost.lost)}`);
+    return now.every(({ name, delivered }) => delivered - before.get(name)! >= wanted);
+  }, 60_000);
+  const used = agent.cpu - cpu;
+  for (const file of [FILE, STDOUT]) if (existsSync(file)) truncateSync(file);
+  return (used / wanted) * 1e9;
+}
+
+function sinkCase(name: string, what: string, names: readonly SinkName[], more = ''): BenchCase {
+  return {
+    name,
+    what: `${RATE.toLocaleString('en')} events/s to ${what}: CPU of an event, ring to acknowledgement`,
+    unit: 'ns',
+    better: 'lower',
+    runs: 3,
+    async prepare() {
+      const hole = await sinkHole();
+      const own = names.map((one) => `${one}: ${SINKS[one](hole.url)}`);
+      const agent = await Agent.start(
+        `probes:
+  - { file: ${probe('load')}, name: load, maps: { load: { export: event } } }
+sinks: { ${[...own, ...(more === '' ? [] : [more])].join(', ')} }
+agent: { listen: "127.0.0.1:0" }
+`,
+        STDOUT,
+      );
+      const theirs = referenceConsumer('lines', join(WORK, 'sink-reference.ndjson'));
+      await load(agent, names);
+      return {
+        ours: async (): Promise<Sample> => ({ value: await load(agent, names) }),
+        reference: {
+          what: 'C on libbpf that writes the same lines with snprintf to one file',
+          measure: async () => {
+            const { cpu, delivered } = await theirs.load(TOTAL, RATE);
+            return { value: (cpu / delivered) * 1e9 };
+          },
+        },
+        end: async () => {
+          await agent.end();
+          hole.close();
+        },
+      };
+    },
+  };
+}
+
+const ALL = Object.keys(SINKS) as SinkName[];
+
+export const sinkCosts: readonly BenchCase[] = [
+  ...ALL.map((name) => sinkCase(`sink-${name}`, WHAT[name], [name])),
+  sinkCase(
+    'sinks-together',
+    'all five of these at once, and a prometheus sink beside',
+    ALL,
+    'prom: { type: prometheus }',
+  ),
+];
