@@ -72,7 +72,7 @@ describe.skipIf(!isInstalled('docker-registry'))(
     const refused = async (...args: string[]): Promise<string> => {
       const { code, stdout, stderr } = await run(...args);
       expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-      expect(stderr).toMatch(/^error: [^\n]*\n(?:`bee list`[^\n]*\n)?$/);
+      expect(stderr).toMatch(/^(?:time=[^\n]*\n)*error: [^\n]*\n(?:`bee list`[^\n]*\n)?$/);
       return stderr;
     };
 
@@ -278,21 +278,21 @@ agent: { listen: "127.0.0.1:0", storage: ${store}, ${agent} }
       };
       const offline = await said(config(`  - { image: "${name}", pull: never }`), /running:|failed|error/);
       expect(offline).toContain(`verified ${name} ${digest}: signed with ${key}`);
-      expect(offline).toContain('running:');
+      expect(offline).toContain('msg="running:');
 
       const other = await said(
         config(`  - { image: "${name}", pull: never, verify: { key: ${otherKey} } }`),
         /running:|no probe is running/,
       );
       expect(other).toMatch(/is not trusted.*by another key, or damaged; the registry was not asked/);
-      expect(other).not.toContain('running:');
+      expect(other).not.toContain('msg="running:');
 
       const lax = await said(
         config(`  - { image: "${name}", pull: never, verify: { key: ${otherKey}, require: false } }`),
         /running:|no probe is running/,
       );
       expect(lax).toContain('is not trusted');
-      expect(lax).toContain('running:');
+      expect(lax).toContain('msg="running:');
 
       const forbidden = await said(
         config(`  - { image: "${name}" }`, 'allow: ["ghcr.io/solo-io/*", "127.0.0.1/*"]'),
@@ -305,7 +305,7 @@ agent: { listen: "127.0.0.1:0", storage: ${store}, ${agent} }
         config(`  - { image: "${name}" }`, `allow: ["${registry.host}/signed/*"]`),
         /running:|no probe is running/,
       );
-      expect(permitted).toContain('running:');
+      expect(permitted).toContain('msg="running:');
 
       // A key that anybody can write decides nothing for root.
       chmodSync(key, 0o666);
