@@ -157,6 +157,7 @@ export class Agent {
         letsGo: sink.letsGo,
         context: {
           directory: dirname(this.loaded.file),
+          labels: this.loaded.config.agent.labels,
           log: this.options.log.child(`sink=${name}`),
           telemetry: this.sinkMetrics.of(name, this.loaded.config.agent.labels),
           collect: () => this.collect(name),

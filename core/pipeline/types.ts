@@ -69,7 +69,7 @@ export interface OutletOptions {
   /** The sink looks at a batch no more once `write` has answered, so that its memory may be written again. Default false. */
   readonly letsGo?: boolean;
   /** Everything of the sink's context but what the pipeline adds itself. */
-  readonly context: Pick<SinkContext, 'directory' | 'log' | 'telemetry' | 'collect'>;
+  readonly context: Pick<SinkContext, 'directory' | 'labels' | 'log' | 'telemetry' | 'collect'>;
 }
 
 /** One sink with its queue: takes batches, never blocks, never throws. */

@@ -25,7 +25,7 @@ export default defineSink<OtlpOptions>({
   accepts: (chosen) => ({ events: chosen.logs ? ['rows', 'columns'] : false, metrics: chosen.metrics }),
   options,
   async open(chosen, context) {
-    const attributes = resourceAttributes(chosen, process.env);
+    const attributes = resourceAttributes(chosen, context.labels, process.env);
     const resource = { attributes: attributesOf(attributes) };
     const logs = await OtlpClient.open(destination('logs', chosen, process.env), context.directory);
     const to = await OtlpClient.open(destination('metrics', chosen, process.env), context.directory);

@@ -105,13 +105,18 @@ function endpoint(signal: Signal, options: OtlpOptions, env: NodeJS.ProcessEnv):
   }
 }
 
-/** service.name, host.name, then OTEL_RESOURCE_ATTRIBUTES, OTEL_SERVICE_NAME, the options. */
-export function resourceAttributes(options: OtlpOptions, env: NodeJS.ProcessEnv): Record<string, string> {
+/** service.name, host.name, then OTEL_RESOURCE_ATTRIBUTES, OTEL_SERVICE_NAME, the agent's labels, the options. */
+export function resourceAttributes(
+  options: OtlpOptions,
+  labels: Readonly<Record<string, string>>,
+  env: NodeJS.ProcessEnv,
+): Record<string, string> {
   return {
     'service.name': 'bee-agent',
     'host.name': hostname(),
     ...parseList(env.OTEL_RESOURCE_ATTRIBUTES),
     ...(env.OTEL_SERVICE_NAME ? { 'service.name': env.OTEL_SERVICE_NAME } : {}),
+    ...labels,
     ...options.resource,
   };
 }

@@ -89,6 +89,8 @@ export interface SinkContext {
   readonly name: string;
   /** Folder of the config file, absolute: where relative paths in options begin. */
   readonly directory: string;
+  /** The agent's own labels (`agent.labels`), which every event and metric has: for a destination that wants them once. */
+  readonly labels: Readonly<Record<string, string>>;
   readonly log: SinkLog;
   /** Aborted when the agent stops. */
   readonly signal: AbortSignal;

@@ -11,6 +11,7 @@ export async function opened<O>(definition: SinkDefinition<O>, options: object, 
   const context: SinkContext = {
     name: 'tested',
     directory,
+    labels: {},
     log: { debug() {}, info() {}, warn() {}, error() {} },
     signal: new AbortController().signal,
     telemetry: {

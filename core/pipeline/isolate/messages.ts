@@ -7,7 +7,12 @@ export type Ask =
   | { readonly method: 'describe'; readonly source: SinkSource }
   /** Validate the options of the config. The worker keeps the outcome, which may hold what cannot be cloned. */
   | { readonly method: 'prepare'; readonly options: unknown }
-  | { readonly method: 'open'; readonly name: string; readonly directory: string }
+  | {
+      readonly method: 'open';
+      readonly name: string;
+      readonly directory: string;
+      readonly labels: Readonly<Record<string, string>>;
+    }
   | { readonly method: 'write'; readonly batch: EventBatchData }
   | { readonly method: 'writeMetrics'; readonly batch: MetricBatch }
   | { readonly method: 'flush' }

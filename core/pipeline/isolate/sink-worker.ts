@@ -70,7 +70,12 @@ export class SinkWorker {
     context.signal.addEventListener('abort', stop, { once: true });
     this.unserve = () => context.signal.removeEventListener('abort', stop);
     for (const [level, line] of this.early.splice(0)) context.log[level](line);
-    return this.orEnd({ method: 'open', name: context.name, directory: context.directory });
+    return this.orEnd({
+      method: 'open',
+      name: context.name,
+      directory: context.directory,
+      labels: context.labels,
+    });
   }
 
   private async orEnd(ask: Ask): Promise<unknown> {

@@ -44,6 +44,7 @@ const collecting = new Map<
 let collects = 0;
 let name = '';
 let directory = '';
+let labels: SinkContext['labels'] = {};
 let definition: SinkDefinition<unknown>;
 let options: unknown;
 let accepts: Accepts;
@@ -93,6 +94,7 @@ async function perform(ask: Ask, signal: AbortSignal): Promise<unknown> {
     case 'open':
       name = ask.name;
       directory = ask.directory;
+      labels = ask.labels;
       return open();
     case 'write': {
       const view = { forms: accepts.events || [], numbers: accepts.numbers ?? 'bigint', sink: name };
@@ -173,6 +175,7 @@ function context(): SinkContext {
   return {
     name,
     directory,
+    labels,
     signal: stopping.signal,
     log: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
     telemetry,

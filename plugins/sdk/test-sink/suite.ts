@@ -299,6 +299,7 @@ class Suite {
     const context: SinkContext = {
       name: 'under-test',
       directory: process.cwd(),
+      labels: { node: 'test' },
       log: { debug() {}, info() {}, warn() {}, error() {} },
       signal: stop.signal,
       telemetry: this.telemetry(),

@@ -49,6 +49,7 @@ export class Host {
       interval: 15_000,
       context: {
         directory: '/',
+        labels: {},
         log: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
         telemetry: {
           counter: (name) => {

@@ -33,6 +33,7 @@ afterEach(async () => {
 const context = (): SinkContext => ({
   name: 'f',
   directory: folder,
+  labels: {},
   signal: new AbortController().signal,
   log: { debug() {}, info() {}, warn() {}, error() {} },
   telemetry: {

@@ -74,6 +74,7 @@ const counted = new Map<string, number>();
 const context = {
   name: 'o',
   directory: '/',
+  labels: { node: 'n1', zone: 'z' },
   log: { debug() {}, info() {}, warn() {}, error() {} },
   telemetry: {
     counter: (name: string) => ({
@@ -198,7 +199,10 @@ describe('metrics', () => {
       resourceMetrics: [
         {
           resource: {
-            attributes: expect.arrayContaining([{ key: 'service.name', value: { stringValue: 'mine' } }]),
+            attributes: expect.arrayContaining([
+              { key: 'service.name', value: { stringValue: 'mine' } },
+              { key: 'node', value: { stringValue: 'n1' } },
+            ]),
           },
           scopeMetrics: [
             {
@@ -426,7 +430,10 @@ describe('settings', () => {
       headers: { a: '2', b: 'two words' },
     });
     expect(destination('logs', await parsed({}), env).url.href).toBe('https://logs.example/in');
-    expect(resourceAttributes(await parsed({}), env)).toMatchObject({ 'service.name': 'svc', team: 'a,b' });
+    expect(resourceAttributes(await parsed({}), {}, env)).toMatchObject({
+      'service.name': 'svc',
+      team: 'a,b',
+    });
     expect(destination('logs', await parsed({}), {}).url.href).toBe('http://localhost:4318/v1/logs');
   });
 
@@ -440,7 +447,10 @@ describe('settings', () => {
     const logs = destination('logs', chosen, env);
     expect(logs.url.href).toBe('http://mine:1/v1/logs');
     expect(logs).toMatchObject({ protocol: 'http/protobuf', headers: { a: '9' } });
-    expect(resourceAttributes(chosen, env)).toMatchObject({ team: 'z' });
+    expect(resourceAttributes(chosen, { team: 'y', node: 'n1' }, env)).toMatchObject({
+      team: 'z',
+      node: 'n1',
+    });
   });
 
   it('that cannot be are told', async () => {

@@ -198,6 +198,7 @@ function context(families: MetricFamily[], collect?: () => Promise<MetricBatch>)
   return {
     name: 'prom',
     directory: '/',
+    labels: {},
     log: { debug() {}, info() {}, warn() {}, error() {} },
     signal: new AbortController().signal,
     telemetry: { counter: () => ({ add() {} }), gauge: () => ({ set() {} }) },

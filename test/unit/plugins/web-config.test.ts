@@ -37,6 +37,7 @@ const context = (): SinkContext => {
   return {
     name: 'prom',
     directory: folder,
+    labels: {},
     signal: new AbortController().signal,
     log: { debug: say, info: say, warn: say, error: say },
     telemetry: { counter: () => ({ add() {} }), gauge: () => ({ set() {} }) },
