@@ -53,7 +53,7 @@ export class KeptSignatures implements SignatureSource {
     const kept = await this.entries(subject);
     if (kept.length >= MAX_KEPT || kept.some((entry) => entry.name === name)) return;
     const parts = layers.flatMap((layer) => ('bytes' in layer ? [layer] : []));
-    await this.layout.putImage(name, manifest, [config, ...parts]);
+    await this.layout.putImage(name, manifest, config === undefined ? parts : [config, ...parts]);
   }
 
   /** Forget the signatures of subjects that no image of the store names. Returns how many manifests went. */

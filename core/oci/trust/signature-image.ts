@@ -12,7 +12,8 @@ import { SIMPLE_SIGNING } from './simple-signing.js';
 /** A manifest whose layers are signatures, and what of it was fetched. All of it has its digest. */
 export interface SignatureImage {
   readonly manifest: Blob;
-  readonly config: Blob;
+  /** Absent where no layer is a signature: nobody needs it then. */
+  readonly config?: Blob;
   readonly layers: readonly SignatureLayer[];
 }
 
@@ -52,6 +53,7 @@ export async function readSignatureImage(
   if (signatures.reduce((sum, { size }) => sum + size, 0) > MAX_LAYERS_BYTES)
     throw new Malformed(`its layers have more than the ${MAX_LAYERS_BYTES} bytes allowed`);
 
+  if (signatures.length === 0) return { manifest: { descriptor, bytes }, layers: [] };
   const config = { descriptor: manifest.config, bytes: await fetch(manifest.config, MAX_CONFIG) };
   const layers: SignatureLayer[] = [];
   for (const layer of signatures) {
