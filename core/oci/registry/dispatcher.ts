@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { rootCertificates } from 'node:tls';
-import { type Dispatcher, EnvHttpProxyAgent } from 'undici';
+import type { Dispatcher, fetch } from 'undici';
 import { ioError } from '../error.js';
 
 export interface ConnectionOptions {
@@ -26,8 +26,14 @@ const SYSTEM_BUNDLES = [
 /** Response headers beyond this are an attack or a mistake. */
 const MAX_HEADERS = 64 * 1024;
 
-/** Connections as the options ask for them. A loopback address is never proxied, as with Go's tools. */
-export function createDispatcher(options: ConnectionOptions): Dispatcher {
+/**
+ * Connections as the options ask for them. A loopback address is never proxied, as with Go's tools.
+ * The library is loaded here, with the first request: most runs find all in the store, and it doubles their start.
+ */
+export async function connections(
+  options: ConnectionOptions,
+): Promise<{ readonly fetch: typeof fetch; readonly dispatcher: Dispatcher }> {
+  const undici = await import('undici');
   const env = options.env ?? process.env;
   const authorities = certificateAuthorities(options.caFile, env);
   const tls = {
@@ -36,7 +42,7 @@ export function createDispatcher(options: ConnectionOptions): Dispatcher {
     ...(authorities === undefined ? {} : { ca: authorities }),
   };
   const idle = options.idleTimeout ?? 60_000;
-  return new EnvHttpProxyAgent({
+  const dispatcher = new undici.EnvHttpProxyAgent({
     connect: tls,
     requestTls: tls,
     proxyTls: tls,
@@ -48,6 +54,7 @@ export function createDispatcher(options: ConnectionOptions): Dispatcher {
     headersTimeout: idle,
     maxHeaderSize: MAX_HEADERS,
   });
+  return { fetch: undici.fetch, dispatcher };
 }
 
 function withoutLoopback(noProxy: string): string {

@@ -1,8 +1,8 @@
-import { fetch, type Response } from 'undici';
+import type { Response } from 'undici';
 import { quote } from '../digest.js';
 import { errnoOf, OciError } from '../error.js';
 import { isLinkLocal, isLoopback } from './address.js';
-import { type ConnectionOptions, createDispatcher } from './dispatcher.js';
+import { type ConnectionOptions, connections } from './dispatcher.js';
 import { Transient } from './retry.js';
 
 export interface HttpRequest {
@@ -33,7 +33,7 @@ const MAX_REDIRECTS = 5;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
 export function createHttpClient(options: HttpOptions = {}): HttpClient {
-  const dispatcher = createDispatcher(options);
+  let opened: ReturnType<typeof connections> | undefined;
   const headerTimeout = options.headerTimeout ?? 60_000;
 
   async function once(request: HttpRequest): Promise<Response> {
@@ -44,6 +44,8 @@ export function createHttpClient(options: HttpOptions = {}): HttpClient {
       request.signal === undefined ? late.signal : AbortSignal.any([late.signal, request.signal]);
     try {
       request.signal?.throwIfAborted();
+      opened ??= connections(options);
+      const { fetch, dispatcher } = await opened;
       return await fetch(request.url, {
         method: request.method,
         redirect: 'manual',
@@ -82,7 +84,10 @@ export function createHttpClient(options: HttpOptions = {}): HttpClient {
         current = redirected(current, location, response.status);
       }
     },
-    close: () => dispatcher.destroy(),
+    async close() {
+      const { dispatcher } = (await opened?.catch(() => undefined)) ?? {};
+      await dispatcher?.destroy();
+    },
   };
 }
 
