@@ -1,16 +1,18 @@
 import { Command } from 'commander';
 import { ConfigError, type LoadedConfig, parseDuration } from '../../config/index.js';
-import type { SinkDefinition } from '../../plugins/sdk/index.js';
-import { Agent, AgentError, createLogger, type Logger } from '../agent/index.js';
+import { Agent, AgentError, createLogger } from '../agent/index.js';
 import { type Context, contextOf, type Host } from './context.js';
 import { CliError } from './errors.js';
+import { addRegistryFlags, type RegistryFlags } from './registry-flags.js';
 import { linesSink, type WriteText } from './run/lines-sink.js';
-import { parseFilter, type ShownFilter } from './run/map-flags.js';
-import { type RunFlags, runConfig, VIEW_SINK } from './run/run-config.js';
+import { type ShownFilters, shownFilters } from './run/map-flags.js';
+import { pinFolder } from './run/pin-folder.js';
+import { pullMissing } from './run/pull-missing.js';
+import { type ProbeSource, type RunFlags, runConfig, sourceOf, VIEW_SINK } from './run/run-config.js';
+import type { View } from './run/view/index.js';
 import { verifyKeyOption } from './verify-flag.js';
 
-interface RunOptions extends RunFlags {
-  readonly filter: readonly string[];
+interface RunOptions extends RunFlags, RegistryFlags {
   /** `--no-tty`. */
   readonly tty: boolean;
   readonly pinMaps?: string;
@@ -23,7 +25,7 @@ const STOP_DEADLINE_MS = 4_000;
 
 /** `bee run REF|FILE`: one probe, shown here and served to curl. Flags are BumbleBee's where it has them. */
 export function runCommand(host: Host): Command {
-  return new Command('run')
+  const command = new Command('run')
     .description('Run a probe from an image or an object file, and show what it says.')
     .argument('<source>', 'image reference, or object file')
     .option('-f, --filter <map,key,regex>', 'show only records whose field matches, repeatable', collect, [])
@@ -42,7 +44,8 @@ export function runCommand(host: Host): Command {
     .option('--prom-port <port>', 'port of /metrics and /events on the loopback interface', '9091')
     .option('--listen <address>', 'another address for them, such as 0.0.0.0:9091 or unix:/run/bee.sock')
     .option('--duration <time>', 'stop after this long, e.g. 30s, 5m')
-    .option('-d, --debug', 'log what happens')
+    .option('-d, --debug', 'log what happens');
+  return addRegistryFlags(command)
     .addHelpText('after', EXAMPLES)
     .action((source: string, options: RunOptions, command: Command) =>
       run(source, options, contextOf(command, host)),
@@ -61,50 +64,86 @@ function collect(value: string, previous: readonly string[]): string[] {
 
 async function run(source: string, options: RunOptions, context: Context): Promise<void> {
   const { host, terminal } = context;
-  const filters = new Map<string, ShownFilter>();
-  for (const text of options.filter) {
-    const filter = parseFilter(text);
-    filters.set(filter.map, filter);
-  }
   const duration = durationOf(options.duration);
-  const loaded = configOf(source, options, context);
+  const given = sourceOf(source, host.cwd);
+  // What is wrong with the flags is told before anything is pulled or made.
+  configOf(given, options, context);
+  const pins = {
+    maps: options.pinMaps && pinFolder('--pin-maps', options.pinMaps, host.cwd),
+    programs: options.pinProgs && pinFolder('--pin-progs', options.pinProgs, host.cwd),
+  };
+  // An image that must be signed is pulled by the agent, which lets nothing else into the store.
+  const isPulledHere = 'image' in given && options.verifyKey.length === 0;
+  const there = !isPulledHere ? given : { image: await pullMissing(given.image, options, context) };
+  const loaded = configOf(there, options, context);
+  const filters = shownFilters(options.filter);
+  const view = options.tty ? await openView(context, filters) : undefined;
   const log = createLogger({
     level: options.debug || terminal.verbose ? 'debug' : 'warn',
     terminal: host.stderr.isTTY === true,
     color: terminal.colors.isColorSupported,
-    write: (line) => void terminal.passThrough(line),
+    write: (line) => {
+      // A log that goes to a file is not in the way of the view.
+      if (!view?.take(line) || !host.stderr.isTTY) terminal.passThrough(line);
+    },
   });
-  await supervise(loaded, linesSink(filters, writerTo(host)), log, { ...options, ms: duration }, context);
+  const agent = new Agent(loaded, {
+    log,
+    strict: true,
+    sinks: { [VIEW_SINK]: view?.definition ?? linesSink(filters, writerTo(host)) },
+    pins,
+  });
+  await supervise(agent, view, duration, context);
+}
+
+/** The live view, where standard output is a terminal that can show one. */
+async function openView({ host }: Context, filters: ShownFilters): Promise<View | undefined> {
+  const stdout = host.stdout as NodeJS.WriteStream;
+  if (!stdout.isTTY || host.env.TERM === 'dumb' || !host.env.TERM) return undefined;
+  const { View } = await import('./run/view/index.js');
+  return new View({ host, stdout, sink: 'view', filters });
 }
 
 /** From start to the end that Ctrl-C, `--duration`, a reader that went away or a failure brings. */
 async function supervise(
-  loaded: LoadedConfig,
-  view: SinkDefinition<unknown>,
-  log: Logger,
-  options: RunOptions & { readonly ms: number | undefined },
+  agent: Agent,
+  view: View | undefined,
+  duration: number | undefined,
   { host, terminal }: Context,
 ): Promise<void> {
-  const agent = new Agent(loaded, {
-    log,
-    strict: true,
-    sinks: { [VIEW_SINK]: view },
-    pins: { maps: options.pinMaps, programs: options.pinProgs },
-  });
+  let timer: NodeJS.Timeout | undefined;
+  let isOver = false;
   const interrupted = new Promise<void>((resolve) => {
     host.signal.addEventListener('abort', () => resolve(), { once: true });
-    if (options.ms !== undefined) setTimeout(resolve, options.ms);
+    if (duration !== undefined) timer = setTimeout(resolve, duration);
+    void view?.ended.then(resolve);
   });
-  const started = agent.start().then(() => {
-    if (!agent.failure) terminal.progress(`Metrics and events: ${agent.url}/metrics ${agent.url}/events`);
+  void interrupted.then(() => {
+    isOver = true;
   });
-  await Promise.race([started, interrupted]);
-  await Promise.race([interrupted, agent.ended]);
+  try {
+    const started = agent.start().then(() => {
+      if (agent.failure || isOver) return;
+      if (view) view.open(agent);
+      else terminal.progress(`Metrics and events: ${agent.url}/metrics ${agent.url}/events`);
+    });
+    await Promise.race([started, interrupted]);
+    await Promise.race([interrupted, agent.ended]);
+  } finally {
+    isOver = true;
+    clearTimeout(timer);
+    const log = await view?.close();
+    if (log && host.stderr.isTTY) terminal.passThrough(log);
+  }
   await agent.stop(STOP_DEADLINE_MS);
   if (agent.failure) throw readable(agent.failure);
 }
 
-function configOf(source: string, options: RunOptions, { host, options: general }: Context): LoadedConfig {
+function configOf(
+  source: ProbeSource,
+  options: RunOptions,
+  { host, options: general }: Context,
+): LoadedConfig {
   try {
     return runConfig(source, options, { cwd: host.cwd, storage: general.storage });
   } catch (error) {

@@ -43,22 +43,23 @@ export function cellsOf(data: { readonly [field: string]: FieldValue }, formats:
       const format = formats.get(path);
       const right = (typeof value === 'number' || typeof value === 'bigint') && format !== 'enum';
       const least = format === 'duration' ? DURATION_WIDTH : 0;
-      cells.push({ name: printable(path), text: textOf(value, path, formats), right, least });
+      cells.push({ name: printable(path), text: cellText(value, path, formats), right, least });
     }
   };
   walk(data, '');
   return cells;
 }
 
-function textOf(value: FieldValue, path: string, formats: Formats): string {
+/** A field as text for a terminal; `path` as in {@link Formats}. */
+export function cellText(value: FieldValue, path: string, formats: Formats): string {
   if (typeof value === 'string') return printable(value);
   if (typeof value !== 'object')
     return formats.get(path) === 'duration' && typeof value !== 'boolean'
       ? humanDuration(BigInt(value))
       : String(value);
-  if (!isStruct(value)) return `[${value.map((one) => textOf(one, `${path}.[]`, formats)).join(' ')}]`;
+  if (!isStruct(value)) return `[${value.map((one) => cellText(one, `${path}.[]`, formats)).join(' ')}]`;
   const fields = Object.entries(value).map(
-    ([name, field]) => `${printable(name)}=${textOf(field, `${path}.${name}`, formats)}`,
+    ([name, field]) => `${printable(name)}=${cellText(field, `${path}.${name}`, formats)}`,
   );
   return `{${fields.join(' ')}}`;
 }

@@ -4,6 +4,11 @@ import { defineSink } from '../sdk/index.js';
 import { jsonSink } from './json.js';
 import { prettySink } from './pretty.js';
 
+export { cellText, type Formats, formatsOf } from './cells.js';
+export { printable } from './display.js';
+export { humanDuration } from './duration.js';
+export { Output } from './output.js';
+
 const options = z.strictObject({
   /** `auto`: pretty on a terminal, JSON lines otherwise. */
   format: z.enum(['auto', 'json', 'pretty']).default('auto'),

@@ -1,5 +1,6 @@
 import type { MetricBatch, Series, Sink, SinkDefinition, WriteResult } from '../../../plugins/sdk/index.js';
-import type { ShownFilter } from './map-flags.js';
+import { fieldText } from './field-text.js';
+import type { ShownFilter, ShownFilters } from './map-flags.js';
 
 const SECOND = 1;
 /** Series whose last line is remembered, at most. */
@@ -9,10 +10,7 @@ const MAX_SERIES = 100_000;
 export type WriteText = (text: string | Uint8Array) => Promise<boolean>;
 
 /** Everything as JSON lines: events as the agent's stdout sink has them, and series when they are new or changed. */
-export function linesSink(
-  filters: ReadonlyMap<string, ShownFilter>,
-  write: WriteText,
-): SinkDefinition<unknown> {
+export function linesSink(filters: ShownFilters, write: WriteText): SinkDefinition<unknown> {
   return {
     apiVersion: 1,
     type: 'bee-run-view',
@@ -27,13 +25,13 @@ class Lines implements Sink {
   private readonly shown = new Map<string, string>();
 
   constructor(
-    private readonly filters: ReadonlyMap<string, ShownFilter>,
+    private readonly filters: ShownFilters,
     private readonly writeText: WriteText,
   ) {}
 
   async write(batch: { readonly map: string; readonly ndjson: Uint8Array }): Promise<WriteResult> {
-    const filter = this.filters.get(batch.map);
-    const text = filter ? matching(batch.ndjson, filter) : batch.ndjson;
+    const filters = this.filters.get(batch.map);
+    const text = filters ? matching(batch.ndjson, filters) : batch.ndjson;
     return text.length === 0 || (await this.writeText(text)) ? { status: 'ok' } : { status: 'closed' };
   }
 
@@ -41,7 +39,7 @@ class Lines implements Sink {
     let text = '';
     for (const { name, type, origin, series } of batch.families) {
       if (!origin) continue;
-      const filter = this.filters.get(origin.map);
+      const filters = this.filters.get(origin.map) ?? [];
       for (const one of series) {
         const state = stateOf(one);
         const key = `${name}{${one.labelText}}`;
@@ -49,7 +47,7 @@ class Lines implements Sink {
         if (this.shown.size >= MAX_SERIES) this.shown.clear();
         this.shown.set(key, state);
         const labels = Object.fromEntries(one.labels);
-        if (filter && !filter.pattern.test(labels[filter.field] ?? '')) continue;
+        if (!filters.every(({ field, pattern }) => pattern.test(labels[field] ?? ''))) continue;
         text += `{"timestamp":${JSON.stringify(isoTime(batch.time))},"metric":${JSON.stringify(name)},"type":"${type}","labels":${JSON.stringify(labels)},${state}}\n`;
       }
     }
@@ -75,23 +73,17 @@ function stateOf({ value, histogram }: Series): string {
 const numberText = (value: number | bigint): string =>
   typeof value === 'bigint' || Number.isFinite(value) ? String(value) : 'null';
 
-function matching(ndjson: Uint8Array, { field, pattern }: ShownFilter): string {
+function matching(ndjson: Uint8Array, filters: readonly ShownFilter[]): string {
+  const isShown = (line: string): boolean => {
+    const { data } = JSON.parse(line);
+    return filters.every(({ field, pattern }) => pattern.test(fieldText(data, field)));
+  };
   return Buffer.from(ndjson)
     .toString()
     .split('\n')
-    .filter((line) => line !== '' && pattern.test(fieldText(JSON.parse(line).data, field)))
+    .filter((line) => line !== '' && isShown(line))
     .map((line) => `${line}\n`)
     .join('');
-}
-
-/** `addr.port` of the data as text; empty where there is none. */
-export function fieldText(data: unknown, field: string): string {
-  let value = data;
-  for (const name of field.split('.')) {
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return '';
-    value = (value as Record<string, unknown>)[name];
-  }
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 
 const isoTime = (ns: bigint): string => new Date(Number(ns / 1_000_000n)).toISOString();

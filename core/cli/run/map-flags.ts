@@ -7,8 +7,18 @@ export interface ShownFilter {
   readonly pattern: RegExp;
 }
 
+/** By map: a record is shown where all filters of its map match. */
+export type ShownFilters = ReadonlyMap<string, readonly ShownFilter[]>;
+
+export function shownFilters(texts: readonly string[]): ShownFilters {
+  const filters = new Map<string, ShownFilter[]>();
+  for (const filter of texts.map(parseFilter))
+    filters.set(filter.map, [...(filters.get(filter.map) ?? []), filter]);
+  return filters;
+}
+
 /** As BumbleBee has it; the expression may hold commas. */
-export function parseFilter(text: string): ShownFilter {
+function parseFilter(text: string): ShownFilter {
   const [map, field, ...rest] = text.split(',');
   if (!map || !field || rest.length === 0)
     throw new CliError('USAGE', `--filter ${JSON.stringify(text)}: expected map,key,regex`, {

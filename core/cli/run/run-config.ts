@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type LoadedConfig, parseConfig } from '../../../config/index.js';
 import { CliError } from '../errors.js';
-import { parseBuckets, parseParam, parseValueKey } from './map-flags.js';
+import { parseBuckets, parseParam, parseValueKey, shownFilters } from './map-flags.js';
 
 /** Flags of `bee run` that end up in the agent's config. */
 export interface RunFlags {
@@ -12,7 +12,10 @@ export interface RunFlags {
   readonly histValueKey: readonly string[];
   readonly param: readonly string[];
   readonly verifyKey: readonly string[];
+  readonly filter: readonly string[];
 }
+
+export type ProbeSource = { readonly file: string } | { readonly image: string };
 
 export const VIEW_SINK = 'bee-run-view';
 
@@ -21,7 +24,7 @@ export const VIEW_SINK = 'bee-run-view';
  * a user would write it and read by the same code, so that one place knows every default.
  */
 export function runConfig(
-  source: string,
+  source: ProbeSource,
   flags: RunFlags,
   place: { readonly cwd: string; readonly storage: string | undefined },
 ): LoadedConfig {
@@ -34,19 +37,20 @@ export function runConfig(
     const { map, value } = parseValueKey(text);
     maps[map] = { ...maps[map], value };
   }
+  // Named here, a map that the probe does not have is an error of the config.
+  for (const map of shownFilters(flags.filter).keys()) maps[map] ??= {};
   const params = Object.fromEntries(
     flags.param.map((text) => {
       const { name, value } = parseParam(text);
       return [name, plainValue(value)];
     }),
   );
-  const probe = sourceOf(source, place.cwd);
   const keys = flags.verifyKey.map((file) => resolve(place.cwd, file));
-  if ('file' in probe && keys.length > 0)
-    throw new CliError('USAGE', `--verify-key: ${source} is a file, and only images have signatures`);
+  if ('file' in source && keys.length > 0)
+    throw new CliError('USAGE', `--verify-key: ${source.file} is a file, and only images have signatures`);
   const listen = flags.listen ?? `127.0.0.1:${portOf(flags.promPort)}`;
   const config = {
-    probes: [{ ...probe, params, maps, ...(keys.length === 0 ? {} : { verify: { key: keys } }) }],
+    probes: [{ ...source, params, maps, ...(keys.length === 0 ? {} : { verify: { key: keys } }) }],
     sinks: {
       view: { type: VIEW_SINK },
       prometheus: { type: 'prometheus', naming: 'bumblebee' },
@@ -58,7 +62,7 @@ export function runConfig(
 }
 
 /** A file when it is there and looks like one; everything else is a reference. */
-function sourceOf(source: string, cwd: string): { file: string } | { image: string } {
+export function sourceOf(source: string, cwd: string): ProbeSource {
   const file = resolve(cwd, source);
   const pathlike = /^\.{0,2}\//.test(source) || source.endsWith('.o');
   return pathlike && (existsSync(file) || source.endsWith('.o')) ? { file } : { image: source };

@@ -1,0 +1,1 @@
+export { View, type ViewOptions } from './view.js';
