@@ -98,7 +98,7 @@ describe('bee run', () => {
   it('takes an object file, parameters, and filters by a regular expression', async () => {
     const bee = new Bee([
       ...['run', controls, '--no-tty', '--prom-port', String(port), '--param', 'scale=5'],
-      ...['--filter', 'print_controls,way,^(QUIET|HOLD)$'],
+      ...['--filter', 'print_controls,way,^(QUIET|HOLD)$', '--filter', 'print_controls,scaled,5$'],
     ]);
     await bee.until(listening);
     await run(control, ['0', '1', '0', '1']);
@@ -106,6 +106,16 @@ describe('bee run', () => {
     await new Promise((done) => setTimeout(done, 300));
     expect(bee.lines).toMatchObject([{ data: { scaled: 5 } }, { data: { scaled: 15 } }]);
     expect(await bee.end('SIGTERM')).toBe(0);
+  });
+
+  it('says when a filter names a field that is not there', async () => {
+    const bee = new Bee(['run', controls, '--prom-port', String(port), '-f', 'print_controls,wya,x']);
+    await bee.until(listening);
+    await run(control, ['0']);
+    await bee.until(() => bee.stderr.includes('print_controls has no field "wya"'));
+    expect(bee.stderr).toMatch(/Did you mean "way"/);
+    expect(await bee.end()).toBe(0);
+    expect(bee.stdout).toBe('');
   });
 
   it('shows metrics as lines when they change, and keeps BumbleBee names for Prometheus', async () => {
@@ -139,16 +149,16 @@ describe('bee run', () => {
         '--prom-port',
         String(port),
         '--pin-maps',
-        folder,
+        join(folder, 'made', 'here'),
         '--pin-progs',
         folder,
       ]);
       await bee.until(listening);
-      expect(existsSync(join(folder, 'print_controls'))).toBe(true);
+      expect(existsSync(join(folder, 'made', 'here', 'print_controls'))).toBe(true);
       expect(existsSync(join(folder, 'control'))).toBe(true);
-      await run('bpftool', ['map', 'show', 'pinned', join(folder, 'print_controls')]);
+      await run('bpftool', ['map', 'show', 'pinned', join(folder, 'made', 'here', 'print_controls')]);
       expect(await bee.end()).toBe(0);
-      expect(existsSync(join(folder, 'print_controls'))).toBe(false);
+      expect(existsSync(join(folder, 'made', 'here', 'print_controls'))).toBe(false);
     } finally {
       await run('umount', [folder]);
     }
@@ -165,7 +175,7 @@ describe('bee run', () => {
   });
 
   it.each([
-    [['nope/none:v1'], /probe "none" failed to start: no image nope\/none:v1 in the store/, 1],
+    [['localhost:9/none:v1'], /no image localhost:9\/none:v1 in the store.*, and pulling it failed: /, 1],
     [['CONTROLS', '--param', 'scael=1'], /has no parameter "scael".*Did you mean "scale"/, 1],
     [['CONTROLS', '--param', 'scale'], /expected name=value/, 2],
     [['CONTROLS', '--filter', 'print_controls,way'], /expected map,key,regex/, 2],
@@ -174,7 +184,12 @@ describe('bee run', () => {
     [['CONTROLS', '--hist-buckets', 'no_map,[1,2]'], /no map "no_map"/, 1],
     [['CONTROLS', '--prom-port', '70000'], /expected a port/, 2],
     [['CONTROLS', '--duration', '5'], /expected a time/, 2],
-    [['CONTROLS', '--pin-maps', '/proc'], /pinning to \/proc/, 1],
+    [
+      ['CONTROLS', '--pin-maps', '/proc/no/such'],
+      /--pin-maps \/proc\/no\/such: .*\/proc is on none\nMount one/,
+      1,
+    ],
+    [['CONTROLS', '--filter', 'no_map,way,x'], /no map "no_map"/, 1],
     [['/no/such.o'], /no such file/, 1],
     [[], /missing required argument/, 2],
   ])('refuses %j with one clear message', async (args, message, code) => {

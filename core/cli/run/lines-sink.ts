@@ -1,8 +1,10 @@
 import type { MetricBatch, Series, Sink, SinkDefinition, WriteResult } from '../../../plugins/sdk/index.js';
 import { fieldText } from './field-text.js';
+import { FilterCheck } from './filter-check.js';
 import type { ShownFilter, ShownFilters } from './map-flags.js';
 
 const SECOND = 1;
+const NEWLINE = 10;
 /** Series whose last line is remembered, at most. */
 const MAX_SERIES = 100_000;
 
@@ -17,7 +19,7 @@ export function linesSink(filters: ShownFilters, write: WriteText): SinkDefiniti
     accepts: { events: ['ndjson'], metrics: true },
     options: { '~standard': { version: 1, vendor: 'bee', validate: (value) => ({ value }) } },
     interval: SECOND,
-    open: () => new Lines(filters, write),
+    open: (_options, { log }) => new Lines(filters, write, new FilterCheck(filters, log)),
   };
 }
 
@@ -27,10 +29,12 @@ class Lines implements Sink {
   constructor(
     private readonly filters: ShownFilters,
     private readonly writeText: WriteText,
+    private readonly check: FilterCheck,
   ) {}
 
   async write(batch: { readonly map: string; readonly ndjson: Uint8Array }): Promise<WriteResult> {
     const filters = this.filters.get(batch.map);
+    this.check.look(batch.map, () => JSON.parse(firstLine(batch.ndjson)).data);
     const text = filters ? matching(batch.ndjson, filters) : batch.ndjson;
     return text.length === 0 || (await this.writeText(text)) ? { status: 'ok' } : { status: 'closed' };
   }
@@ -47,6 +51,7 @@ class Lines implements Sink {
         if (this.shown.size >= MAX_SERIES) this.shown.clear();
         this.shown.set(key, state);
         const labels = Object.fromEntries(one.labels);
+        this.check.look(origin.map, () => labels);
         if (!filters.every(({ field, pattern }) => pattern.test(labels[field] ?? ''))) continue;
         text += `{"timestamp":${JSON.stringify(isoTime(batch.time))},"metric":${JSON.stringify(name)},"type":"${type}","labels":${JSON.stringify(labels)},${state}}\n`;
       }
@@ -72,6 +77,10 @@ function stateOf({ value, histogram }: Series): string {
 /** JSON has no NaN and no infinity. */
 const numberText = (value: number | bigint): string =>
   typeof value === 'bigint' || Number.isFinite(value) ? String(value) : 'null';
+
+function firstLine(ndjson: Uint8Array): string {
+  return Buffer.from(ndjson.subarray(0, ndjson.indexOf(NEWLINE))).toString();
+}
 
 function matching(ndjson: Uint8Array, filters: readonly ShownFilter[]): string {
   const isShown = (line: string): boolean => {

@@ -1,7 +1,8 @@
 import { type ColumnSet, EventBatch, type EventBatchData } from '../../../../plugins/sdk/index.js';
 import { fieldText } from '../field-text.js';
 import type { ShownFilter } from '../map-flags.js';
-import { type EventField, eventFields, slice, valuesPerRow } from './event-fields.js';
+import { slice, valuesPerRow } from './column-slice.js';
+import { type EventField, eventFields, MOST_ELEMENTS } from './event-fields.js';
 import type { Value } from './field.js';
 import type { RowTest } from './row-filter.js';
 import { RowRing } from './row-ring.js';
@@ -21,8 +22,8 @@ const MOST_VALUES = 100_000;
 /** Events that wait for the next frame while there is a filter, and their values, at most: nobody knows how many match. */
 const MOST_WAITING = 65_536;
 const MOST_WAITING_VALUES = 1_000_000;
-/** Rows between two looks at the clock. */
-const CHUNK = 256;
+/** Values between two looks at the clock. */
+const CHUNK_VALUES = 2_000;
 
 interface Waiting {
   readonly batch: EventBatchData & { readonly columns: ColumnSet };
@@ -47,6 +48,7 @@ export class EventFeed {
   private waiting: Waiting[] = [];
   private waitingRows = 0;
   private shape = '';
+  private chunk = 1;
   /** Events so far. */
   taken = 0;
   /** Events that no filter looked at, since there were too many of them. */
@@ -111,7 +113,7 @@ export class EventFeed {
     for (let oldest = this.waiting[0]; oldest; oldest = this.waiting[0]) {
       const { batch, first, from } = oldest;
       this.adapt(batch.columns);
-      const to = Math.min(batch.columns.rows, from + CHUNK);
+      const to = Math.min(batch.columns.rows, from + this.chunk);
       for (const row of this.read(batch, from, to, first)) {
         this.all.push(row);
         const isMatching = this.matching?.test(row.values);
@@ -137,8 +139,9 @@ export class EventFeed {
     if (shape === this.shape) return;
     this.shape = shape;
     this.fields = eventFields(columns);
-    const values = Math.max(1, valuesPerRow(columns));
+    const values = Math.max(1, valuesPerRow(columns, MOST_ELEMENTS));
     this.all = new RowRing(Math.max(LEAST_ROWS, Math.min(MOST_ROWS, Math.floor(MOST_VALUES / values))));
+    this.chunk = Math.ceil(CHUNK_VALUES / values);
     this.mostWaiting = Math.max(LEAST_ROWS, Math.min(MOST_WAITING, Math.floor(MOST_WAITING_VALUES / values)));
     try {
       this.setFilter(this.makeTest);
@@ -150,7 +153,7 @@ export class EventFeed {
 
   private read(batch: Waiting['batch'], from: number, to: number, first: number): EventRow[] {
     const part = new EventBatch(
-      { ...batch, columns: slice(batch.columns, from, to), count: to - from },
+      { ...batch, columns: slice(batch.columns, from, to, MOST_ELEMENTS), count: to - from },
       { forms: ['rows'], numbers: 'bigint' },
     );
     const rows: EventRow[] = [];

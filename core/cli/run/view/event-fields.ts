@@ -6,6 +6,8 @@ import type { Field, Value } from './field.js';
 const MAX_TEXT = 256;
 /** `999.999µs` */
 const DURATION_WIDTH = 9;
+/** Elements of an array that fill that text in any case: each takes two characters at least. */
+export const MOST_ELEMENTS = MAX_TEXT / 2;
 
 export interface EventField extends Field {
   read(data: { readonly [field: string]: FieldValue }): Value;
@@ -64,32 +66,4 @@ function kindOf(column: Column): Field['kind'] {
 
 function shortened(text: string): string {
   return text.length <= MAX_TEXT ? text : `${text.slice(0, MAX_TEXT - 1)}…`;
-}
-
-/** Values that a row of these columns is made of. */
-export function valuesPerRow(set: ColumnSet): number {
-  return set.columns.reduce(
-    (sum, { dims }) => sum + dims.reduce((product, length) => product * length, 1),
-    0,
-  );
-}
-
-/** Rows `from` to `to` of a set, without holding or reading the others. */
-export function slice(set: ColumnSet, from: number, to: number): ColumnSet {
-  return {
-    rows: to - from,
-    timestamps: set.timestamps.subarray(from, to),
-    columns: set.columns.map((column) => {
-      const each = column.dims.reduce((product, length) => product * length, 1);
-      if (column.kind === 'number')
-        return { ...column, values: column.values.subarray(from * each, to * each) };
-      const offsets = column.offsets.subarray(from * each, to * each + 1);
-      const begin = offsets[0] ?? 0;
-      return {
-        ...column,
-        offsets: offsets.map((offset) => offset - begin),
-        bytes: column.bytes.subarray(begin, offsets.at(-1)),
-      };
-    }),
-  };
 }

@@ -125,13 +125,14 @@ export class EventPane implements Pane {
     const last = Math.max(0, this.length - this.page);
     const top = Math.max(0, Math.min(this.top(this.page) + lines, last));
     this.offset = top;
+    if (this.sort) return;
     // At the end, the newest are followed again.
     this.anchor = top >= last ? undefined : this.at(top)?.sequence;
   }
 
   toStart(): void {
     this.offset = 0;
-    this.anchor = this.length > this.page ? this.at(0)?.sequence : undefined;
+    if (!this.sort) this.anchor = this.length > this.page ? this.at(0)?.sequence : undefined;
   }
 
   toEnd(): void {

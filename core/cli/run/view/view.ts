@@ -2,6 +2,7 @@ import type { MetricBatch, MetricFamily, Sink, SinkDefinition } from '../../../.
 import { printable } from '../../../../plugins/stdout/index.js';
 import type { Agent } from '../../../agent/index.js';
 import type { Host } from '../../context.js';
+import { FilterCheck } from '../filter-check.js';
 import type { ShownFilters } from '../map-flags.js';
 import { EventPane } from './event-pane.js';
 import { frame } from './frame.js';
@@ -74,20 +75,21 @@ export class View {
       accepts: { events: ['rows', 'columns'], metrics: true },
       options: { '~standard': { version: 1, vendor: 'bee', validate: (value) => ({ value }) } },
       interval: STATUS_MS / 1_000,
-      open: () => this.sink(),
+      open: (_options, { log }) => this.sink(new FilterCheck(options.filters, log)),
     };
   }
 
-  private sink(): Sink {
+  private sink(check: FilterCheck): Sink {
     return {
       write: (batch) => {
         const pane = this.pane(batch.map, 'event');
+        check.look(batch.map, () => firstOf(batch.rows())?.data);
         if (pane instanceof EventPane) pane.take(batch);
         this.schedule(FRAME_MS);
         return { status: 'ok' };
       },
       writeMetrics: (batch) => {
-        this.takeMetrics(batch);
+        this.takeMetrics(batch, check);
         this.schedule(FRAME_MS);
         return { status: 'ok' };
       },
@@ -95,11 +97,13 @@ export class View {
     };
   }
 
-  private takeMetrics({ families, time }: MetricBatch): void {
+  private takeMetrics({ families, time }: MetricBatch, check: FilterCheck): void {
     const byMap = new Map<string, MetricFamily[]>();
     for (const family of families) {
       if (!family.origin) continue;
       const { map } = family.origin;
+      const [some] = family.series;
+      if (some) check.look(map, () => Object.fromEntries(some.labels));
       byMap.set(map, [...(byMap.get(map) ?? []), family]);
     }
     for (const [map, own] of byMap) {
@@ -128,7 +132,16 @@ export class View {
       name: printable(probe?.name ?? ''),
       programs: printable([...new Set(probe?.programs.map(({ section }) => section))].join(', ')),
     };
-    for (const map of probe?.maps ?? []) this.pane(map.name, map.export);
+    const early = [...this.panes];
+    this.panes.clear();
+    const kinds = ['event', 'counter', 'gauge', 'histogram'];
+    const place = ({ export: kind }: { readonly export: string }): number => kinds.indexOf(kind);
+    // What came before the view has panes already.
+    for (const map of [...(probe?.maps ?? [])].sort((a, b) => place(a) - place(b))) {
+      const known = early.find(([name]) => name === map.name)?.[1];
+      if (known) this.panes.set(map.name, known);
+      else this.pane(map.name, map.export);
+    }
     this.screen.enter();
     void this.screen.gone.then(this.end);
     this.keyboard = Keyboard.open(host.stdin, (key) => {
@@ -237,4 +250,9 @@ export class View {
     if (this.screen.draw(lines)) this.isStale = false;
     else this.schedule(FRAME_MS);
   }
+}
+
+function firstOf<T>(all: Iterable<T>): T | undefined {
+  for (const one of all) return one;
+  return undefined;
 }
