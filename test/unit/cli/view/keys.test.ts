@@ -125,6 +125,8 @@ describe('the status line', () => {
       name,
       type: '',
       state: 'up',
+      circuit: { state: 'closed' as const, failures: 0 },
+      recovered: 0,
       received: 0,
       delivered: 0,
       queued: 0,
