@@ -103,13 +103,8 @@ describe('a frame', () => {
   });
 
   it('keeps what matters on small screens', () => {
-    expect(drawn({}, 20, 5).map((line) => line.slice(0, 4))).toEqual([
-      '12,3',
-      '[pri',
-      'TIME',
-      '1970',
-      '1970',
-    ]);
+    const begins = drawn({}, 20, 5).map((line) => line.slice(0, 5).replace(/\d/g, '0'));
+    expect(begins).toEqual(['00,00', '[prin', 'TIME ', '00:00', '00:00']);
     expect(drawn({ prompt: 'abc' }, 20, 5)[4]).toContain('/abc');
   });
 
