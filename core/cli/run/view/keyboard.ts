@@ -31,13 +31,9 @@ export class Keyboard {
     const isOwn = stdin?.isTTY !== true;
     const stream = isOwn ? controllingTerminal() : (stdin as ReadStream);
     if (!stream) return undefined;
-    const listener: KeypressListener = (text, key) =>
-      onKey({
-        name: key.name ?? text ?? '',
-        text: text ?? '',
-        ctrl: key.ctrl ?? false,
-        shift: key.shift ?? false,
-      });
+    const listener: KeypressListener = (text, key) => {
+      for (const one of keysOf(text, key)) onKey(one);
+    };
     emitKeypressEvents(stream);
     stream.on('keypress', listener);
     // The terminal went away: its end is noticed where it is written to.
@@ -71,4 +67,29 @@ function controllingTerminal(): ReadStream | undefined {
   } catch {
     return undefined;
   }
+}
+
+const NAMED: Readonly<Record<string, string>> = {
+  '\r': 'return',
+  '\n': 'enter',
+  '\t': 'tab',
+  '\b': 'backspace',
+  '\x7f': 'backspace',
+};
+
+/** Escape and a key soon after it reach a program like the two together with Alt: here they are two keys. */
+function keysOf(text: string | undefined, key: Partial<Key> & { readonly sequence?: string }): Key[] {
+  const { sequence = '' } = key;
+  const second = /^\u001b([^\u001b])$/u.exec(sequence)?.[1];
+  if (second === undefined)
+    return [
+      { name: key.name ?? text ?? '', text: text ?? '', ctrl: key.ctrl ?? false, shift: key.shift ?? false },
+    ];
+  const escape = { name: 'escape', text: '', ctrl: false, shift: false };
+  const named = NAMED[second];
+  const code = second.charCodeAt(0);
+  if (named !== undefined) return [escape, { name: named, text: '', ctrl: false, shift: false }];
+  if (code <= 26)
+    return [escape, { name: String.fromCharCode(code + 96), text: '', ctrl: true, shift: false }];
+  return [escape, { name: second, text: second, ctrl: false, shift: false }];
 }
