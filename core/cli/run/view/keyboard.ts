@@ -85,11 +85,11 @@ function keysOf(text: string | undefined, key: Partial<Key> & { readonly sequenc
     return [
       { name: key.name ?? text ?? '', text: text ?? '', ctrl: key.ctrl ?? false, shift: key.shift ?? false },
     ];
-  const escape = { name: 'escape', text: '', ctrl: false, shift: false };
+  const first = { name: 'escape', text: '', ctrl: false, shift: false };
   const named = NAMED[second];
   const code = second.charCodeAt(0);
-  if (named !== undefined) return [escape, { name: named, text: '', ctrl: false, shift: false }];
+  if (named !== undefined) return [first, { name: named, text: '', ctrl: false, shift: false }];
   if (code <= 26)
-    return [escape, { name: String.fromCharCode(code + 96), text: '', ctrl: true, shift: false }];
-  return [escape, { name: second, text: second, ctrl: false, shift: false }];
+    return [first, { name: String.fromCharCode(code + 96), text: '', ctrl: true, shift: false }];
+  return [first, { name: second, text: second, ctrl: false, shift: false }];
 }
