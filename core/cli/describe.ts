@@ -1,7 +1,6 @@
 import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Command } from 'commander';
-import { readVerifyKeys } from '../agent/index.js';
 import { BpfError } from '../bpf/index.js';
 import {
   type Annotations,
@@ -22,7 +21,7 @@ import { type ImageDocuments, readImage } from './image-document.js';
 import { type OutputFormat, outputFormatOption } from './output-format.js';
 import { addRegistryFlags, type RegistryFlags } from './registry-flags.js';
 import { readRecord, summarise } from './summary/index.js';
-import { type VerifyFlag, verifyKeyOption } from './verify-flag.js';
+import { type VerifyFlag, verifyKeyOption, verifyKeys } from './verify-flag.js';
 
 interface DescribeOptions extends OutputFormat, RegistryFlags, VerifyFlag {
   readonly arch?: string;
@@ -127,7 +126,7 @@ async function signatureOf(
   const found = await countSignatures(reference, documents, places);
   const facts = { found, in: registries === undefined ? 'store' : 'registry' } as const;
   if (options.verifyKey.length === 0) return facts;
-  const keys = await readVerifyKeys(options.verifyKey.map((file) => resolve(host.cwd, file)));
+  const keys = await verifyKeys(options, host.cwd);
   let why = '';
   const warn = (message: string): void => {
     why = message;

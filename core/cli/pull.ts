@@ -1,12 +1,10 @@
-import { resolve } from 'node:path';
 import { Command } from 'commander';
-import { readVerifyKeys } from '../agent/index.js';
 import { type Blob, parseReference, pullImage, verifyImage, withDefaultTag } from '../oci/index.js';
 import { contextOf, type Host } from './context.js';
 import { type OutputFormat, outputFormatOption } from './output-format.js';
 import { addRegistryFlags, openRegistries, type RegistryFlags } from './registry-flags.js';
 import { TransferProgress } from './transfer-progress.js';
-import { type VerifyFlag, verifyKeyOption } from './verify-flag.js';
+import { type VerifyFlag, verifyKeyOption, verifyKeys } from './verify-flag.js';
 
 /** `bee pull REF`: an image from its registry into the local store. */
 export function pullCommand(host: Host): Command {
@@ -19,7 +17,7 @@ export function pullCommand(host: Host): Command {
     .action(async (text: string, flags: RegistryFlags & OutputFormat & VerifyFlag, self: Command) => {
       const context = contextOf(self, host);
       const reference = withDefaultTag(parseReference(text));
-      const keys = await readVerifyKeys(flags.verifyKey.map((file) => resolve(host.cwd, file)));
+      const keys = await verifyKeys(flags, host.cwd);
       const registries = openRegistries(flags, context);
       const progress = new TransferProgress(context.terminal);
       const store = context.stores().primary;
