@@ -6,6 +6,7 @@ import { Agent } from './agent.js';
 import { check } from './check.js';
 import { AgentError, messageOf } from './error.js';
 import { createLogger, LOG_LEVELS, type Logger, type LogLevel } from './logger.js';
+import { summary } from './summary.js';
 import { packageVersion } from './version.js';
 
 /** Exit codes: 0 fine, 1 failed, 2 bad usage or config. */
@@ -100,6 +101,7 @@ async function run(agent: Agent, flags: Flags, log: Logger): Promise<number> {
   const first = await Promise.race([start.then(() => 'started' as const), stopped]);
   if (first === 'started') await Promise.race([stopped, agent.ended]);
   await agent.stop(STOP_DEADLINE_MS);
+  for (const line of summary(agent.status())) log.info(line);
   return agent.failure ? report(agent.failure, log) : 0;
 }
 

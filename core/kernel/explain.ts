@@ -13,6 +13,8 @@ interface ProgramName {
 }
 
 const LOG_LINES = 40;
+/** Lines of the verifier's log that a message quotes. */
+const PLACE_LINES = 6;
 
 /** Why an object did not open. */
 export function explainOpen(error: unknown, object: string): unknown {
@@ -73,7 +75,13 @@ export function explainLoad(error: unknown, object: string, programs: readonly P
     );
   }
   const reason = verifierSays(error);
-  if (reason) return failure('VERIFIER', `${what}: the verifier refused it: ${reason}`, error, program);
+  if (reason)
+    return failure(
+      'VERIFIER',
+      [`${what}: the verifier refused it: ${reason}`, ...verifierPlace(error, reason)].join('\n    '),
+      error,
+      program,
+    );
   if (isPermission(error)) {
     return failure(
       'NOT_PERMITTED',
@@ -224,6 +232,14 @@ function verifierSays(error: NativeError): string {
       .filter((line) => line !== '' && !/^(processed \d+ insns|verification time|stack depth|-- )/.test(line))
       .at(-1) ?? ''
   );
+}
+
+/** Source line and instructions that led to its last word: the end of the log from the last `; ` line on. */
+function verifierPlace(error: NativeError, reason: string): string[] {
+  const lines = (error.verifierLog ?? '').split('\n').map((line) => line.trim());
+  const end = lines.lastIndexOf(reason);
+  const source = lines.slice(0, end).findLastIndex((line) => line.startsWith('; '));
+  return source < 0 ? [] : lines.slice(source, end).slice(0, PLACE_LINES).filter(Boolean);
 }
 
 function firstLine(error: NativeError): string {

@@ -39,6 +39,8 @@ export function clangFlags({ source, target, cflags, vmlinux, colour }: FlagInpu
     ...(colour ? ['-fcolor-diagnostics'] : []),
     ...cflags,
     '-Wall',
+    // A helper that is misspelt would be found by the kernel only, and not by its line.
+    '-Werror=implicit-function-declaration',
     // __DATE__ and __TIME__ would make another object of the same source each time.
     '-Wdate-time',
     ...(vmlinux === undefined ? [] : [`-I${vmlinux}`]),
