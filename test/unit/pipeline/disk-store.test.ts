@@ -129,10 +129,20 @@ class Opened {
 
   /** The folder as a process that is killed now would leave it. */
   crash(): string {
-    const copy = newFolder();
-    cpSync(this.folder, copy, { recursive: true });
-    rmSync(join(copy, 'lock'), { force: true });
-    return copy;
+    // A crash is one moment; a copy takes several. One in whose midst a settled segment went is made again.
+    for (;;) {
+      const copy = newFolder();
+      const names = readdirSync(this.folder);
+      try {
+        cpSync(this.folder, copy, { recursive: true });
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue;
+        throw error;
+      }
+      if (names.join() !== readdirSync(this.folder).join()) continue;
+      rmSync(join(copy, 'lock'), { force: true });
+      return copy;
+    }
   }
 }
 
