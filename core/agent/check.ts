@@ -2,10 +2,11 @@ import type { ConfigPath, LoadedConfig } from '../../config/index.js';
 import { familyClash } from '../metrics/index.js';
 import { failOn } from './agent.js';
 import { messageOf } from './error.js';
-import type { MapPlan } from './map-plan.js';
-import { planProbe } from './probe.js';
-import { readProbeImage } from './probe-image.js';
-import { type PreparedSink, type Problem, prepareSinks, sinksOf } from './sinks.js';
+import type { MapPlan } from './plan/map-plan.js';
+import { planProbe } from './plan/probe-plan.js';
+import type { Problem } from './plan/problem.js';
+import { readProbeImage } from './probe/probe-image.js';
+import { type PreparedSink, prepareSinks, sinksOf } from './sinks.js';
 
 /**
  * `--check`: everything that can be known without the kernel. Config and sinks' options; images in the store,

@@ -1,12 +1,6 @@
 import { realpath, stat } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
-import {
-  type Config,
-  type ConfigPath,
-  type LoadedConfig,
-  requireTrusted,
-  type SinkConfig,
-} from '../../config/index.js';
+import { type Config, type LoadedConfig, requireTrusted, type SinkConfig } from '../../config/index.js';
 import {
   type Accepts,
   resolveAccepts,
@@ -15,6 +9,7 @@ import {
 } from '../../plugins/sdk/index.js';
 import { type BatchLimits, createIsolatedSink, loadSinkModule } from '../pipeline/index.js';
 import { messageOf } from './error.js';
+import type { Problem } from './plan/problem.js';
 
 /** Built-in sinks, loaded when a config asks for them. */
 const BUILT_IN: Readonly<Record<string, () => Promise<{ default: unknown }>>> = {
@@ -39,12 +34,6 @@ export interface PreparedSink {
   readonly onMainThread: boolean;
   /** Where small batches are put together. */
   readonly batch?: BatchLimits;
-}
-
-/** Something in the config that does not fit what it names; `path` says where. */
-export interface Problem {
-  readonly path: ConfigPath;
-  readonly message: string;
 }
 
 const DEFAULT_INTERVAL_S = 15;

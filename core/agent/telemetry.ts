@@ -1,8 +1,9 @@
 import type { HistogramValue, MetricFamily, MetricType, Series } from '../../plugins/sdk/index.js';
 import { renderLabels } from '../metrics/index.js';
 import type { Outlet } from '../pipeline/index.js';
+import { lossesOf } from './probe/counts.js';
+import type { ProbeSupervisor } from './probe/supervisor.js';
 import type { PreparedSink } from './sinks.js';
-import { lossesOf, type ProbeSupervisor } from './supervisor.js';
 
 export interface TelemetrySource {
   readonly version: string;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { MapConfig } from '../../../config/index.js';
-import { type MapPlan, planMaps } from '../../../core/agent/map-plan.js';
+import { type MapPlan, planMaps } from '../../../core/agent/plan/map-plan.js';
 import type { Layout, LayoutNode, MapSpec } from '../../../core/bpf/index.js';
 
 const int = (size: number): LayoutNode => ({ kind: 'int', size, signed: false });

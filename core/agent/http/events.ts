@@ -1,4 +1,4 @@
-import type { Lines } from '../decode/index.js';
+import type { Lines } from '../../decode/index.js';
 
 /** Bytes that wait for one slow reader; beyond that, it loses events. */
 const MAX_WAITING = 4 << 20;

@@ -3,10 +3,10 @@ import type { Server } from 'node:http';
 import { connect } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import { Hono } from 'hono';
-import type { ListenAddress } from '../../config/index.js';
-import { AgentError } from './error.js';
+import type { ListenAddress } from '../../../config/index.js';
+import { AgentError } from '../error.js';
+import type { AgentStatus } from '../status.js';
 import { type EventHub, MAX_TAIL } from './events.js';
-import type { AgentStatus } from './status.js';
 import { statusPage } from './status-page.js';
 
 export interface ServerOptions {

@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
-import type { ConfigPath, ProbeConfig } from '../../config/index.js';
-import { encodeParam, type ObjectSpec, recordLayout, rewriteLegacySections } from '../bpf/index.js';
+import type { ProbeConfig } from '../../../config/index.js';
+import { rewriteLegacySections } from '../../bpf/index.js';
 import {
   type ClockOffsets,
   type DecodeOutput,
@@ -8,42 +8,18 @@ import {
   type DrainResult,
   MapSource,
   RingSource,
-  suggest,
-} from '../decode/index.js';
-import { type KernelObject, openObject, type RingWatcher } from '../kernel/index.js';
-import type { SeriesHandle, SeriesStore } from '../metrics/index.js';
-import { messageOf } from './error.js';
-import { type EventHub, type EventSource, MAX_TAIL } from './events.js';
-import { LOST_MAP, LostCounts, lostSlots } from './lost-counts.js';
-import { type MapPlan, planMaps } from './map-plan.js';
+} from '../../decode/index.js';
+import { type KernelObject, openObject, type RingWatcher } from '../../kernel/index.js';
+import type { SeriesHandle, SeriesStore } from '../../metrics/index.js';
+import { messageOf } from '../error.js';
+import { type EventHub, type EventSource, MAX_TAIL } from '../http/events.js';
+import { LOST_MAP, lostSlots } from '../plan/lost-slots.js';
+import type { MapPlan } from '../plan/map-plan.js';
+import type { ProbePlan } from '../plan/probe-plan.js';
+import type { Router } from '../router.js';
+import { type MapCounts, newCounts } from './counts.js';
+import { LostCounts } from './lost-counts.js';
 import type { ProbeImage } from './probe-image.js';
-import type { Router } from './router.js';
-import type { Problem } from './sinks.js';
-
-/** What is counted of one map, in records, since its probe was first loaded. */
-export interface MapCounts {
-  received: number;
-  /** Events handed to sinks, or records folded into series. */
-  decoded: number;
-  filtered: number;
-  discarded: number;
-  malformed: number;
-  /** Records that failed the decoder twice. */
-  undecodable: number;
-  /** Records, or entries, beyond `max_series`. */
-  overflowed: number;
-  /** Counted by the probe in `bee_lost`; undefined where it does not count. */
-  ringFull?: number;
-  /** Highest fill of the ring, and its size, bytes. */
-  highestFill?: number;
-  size?: number;
-  /** Entries at the last read. */
-  entries?: number;
-}
-
-export function newCounts(): MapCounts {
-  return { received: 0, decoded: 0, filtered: 0, discarded: 0, malformed: 0, undecodable: 0, overflowed: 0 };
-}
 
 /** Folders of a BPF file system; undefined: not pinned. */
 export interface PinFolders {
@@ -62,59 +38,6 @@ export interface ProbeHost {
   readonly labels: Readonly<Record<string, string>>;
   readonly pins: PinFolders;
   readonly log: { warn(message: string): void; debug(message: string): void };
-}
-
-/** Spec, parameters and maps of a probe, checked against each other without the kernel. */
-export interface ProbePlan {
-  readonly spec: ObjectSpec;
-  readonly maps: readonly MapPlan[];
-  readonly params: readonly {
-    readonly section: string;
-    readonly offset: number;
-    readonly bytes: Uint8Array;
-  }[];
-  readonly problems: readonly Problem[];
-}
-
-export function planProbe(
-  config: ProbeConfig,
-  path: ConfigPath,
-  image: ProbeImage,
-  forms: { ndjson: boolean; columns: boolean },
-  labels: Readonly<Record<string, string>>,
-): ProbePlan {
-  const { spec } = image;
-  const problems: Problem[] = [];
-  const params = Object.entries(config.params).flatMap(([name, value]) => {
-    const param = spec.params.find((known) => known.name === name);
-    const at = [...path, 'params', name];
-    if (!param) {
-      const names = spec.params.map((known) => known.name);
-      problems.push({
-        path: at,
-        message: `probe "${config.name}" has no parameter "${name}".${suggest(name, names)} It has: ${names.join(', ') || 'none'}`,
-      });
-      return [];
-    }
-    try {
-      return [{ section: param.section, offset: param.offset, bytes: encodeParam(param, value) }];
-    } catch (error) {
-      problems.push({
-        path: at,
-        message: `probe "${config.name}", parameter "${name}": ${messageOf(error)}`,
-      });
-      return [];
-    }
-  });
-  const planned = planMaps(spec, {
-    probe: config.name,
-    path,
-    maps: config.maps,
-    labels,
-    ...forms,
-    layoutOf: (typeName) => recordLayout(image.program, typeName),
-  });
-  return { spec, params, maps: planned.plans, problems: [...problems, ...planned.problems] };
 }
 
 type Source = RingSource | MapSource;

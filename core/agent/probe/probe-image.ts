@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
-import type { AgentConfig, ProbeConfig } from '../../config/index.js';
-import { checkSoundness, type ObjectSpec, parseObject } from '../bpf/index.js';
+import type { AgentConfig, ProbeConfig } from '../../../config/index.js';
+import { checkSoundness, type ObjectSpec, parseObject } from '../../bpf/index.js';
 import {
   AllowList,
   credentialFiles,
@@ -14,10 +14,10 @@ import {
   type Reference,
   Registries,
   withDefaultTag,
-} from '../oci/index.js';
-import { AgentError, messageOf } from './error.js';
+} from '../../oci/index.js';
+import { AgentError, messageOf } from '../error.js';
+import type { Logger } from '../logger.js';
 import { ImageGate } from './image-gate.js';
-import type { Logger } from './logger.js';
 
 /** The bytes of a probe, and what they say. */
 export interface ProbeImage {

@@ -1,8 +1,14 @@
-import type { VerifyConfig } from '../../config/index.js';
-import type { PublicKey } from '../oci/index.js';
-import { type ImageStores, type Probe, type Reference, type Registries, verifyImage } from '../oci/index.js';
-import type { Logger } from './logger.js';
-import { readVerifyKeys } from './verify-keys.js';
+import type { VerifyConfig } from '../../../config/index.js';
+import type { PublicKey } from '../../oci/index.js';
+import {
+  type ImageStores,
+  type Probe,
+  type Reference,
+  type Registries,
+  verifyImage,
+} from '../../oci/index.js';
+import type { Logger } from '../logger.js';
+import { readVerifyKeys } from '../verify-keys.js';
 
 /** Whether an image of a probe may pass, by who signed it. */
 export class ImageGate {

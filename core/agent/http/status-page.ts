@@ -1,5 +1,5 @@
 import { html, raw } from 'hono/html';
-import type { AgentStatus, ProbeStatus, SinkStatus } from './status.js';
+import type { AgentStatus, ProbeStatus, SinkStatus } from '../status.js';
 
 const STYLE = `
 :root { color-scheme: light dark; }

@@ -1,9 +1,11 @@
-import type { ConfigPath, ProbeConfig } from '../../config/index.js';
-import { messageOf } from './error.js';
-import type { Logger } from './logger.js';
-import { type MapCounts, type ProbeHost, type ProbePlan, planProbe, RunningProbe } from './probe.js';
+import type { ConfigPath, ProbeConfig } from '../../../config/index.js';
+import { messageOf } from '../error.js';
+import type { Logger } from '../logger.js';
+import { type ProbePlan, planProbe } from '../plan/probe-plan.js';
+import type { MapStatus, ProbeStatus } from '../status.js';
+import { lossesOf, type MapCounts } from './counts.js';
 import { type ImageSettings, type ProbeImage, readProbeImage } from './probe-image.js';
-import type { MapStatus, ProbeStatus } from './status.js';
+import { type ProbeHost, RunningProbe } from './running-probe.js';
 
 const RETRY_FIRST_MS = 5_000;
 const RETRY_MAX_MS = 300_000;
@@ -147,13 +149,4 @@ export class ProbeSupervisor {
     await this.running?.close(deadline);
     this.state = 'stopped';
   }
-}
-
-/** Records lost before any sink, by reason. `ring_full` is absent where the probe does not count it. */
-export function lossesOf(counts: MapCounts): Record<string, number> {
-  return {
-    ...(counts.ringFull === undefined ? {} : { ring_full: counts.ringFull }),
-    malformed: counts.malformed,
-    undecodable: counts.undecodable,
-  };
 }

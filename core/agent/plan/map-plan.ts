@@ -1,0 +1,148 @@
+import type { ConfigPath, ExportKind, MapConfig } from '../../../config/index.js';
+import type { Layout, MapSpec, ObjectSpec } from '../../bpf/index.js';
+import { compilePlan, DecodeError, type DecodePlan } from '../../decode/index.js';
+import { familyClash, MetricsError, type SeriesSource } from '../../metrics/index.js';
+import { messageOf } from '../error.js';
+import { groupOf } from './group.js';
+import { LOST_MAP } from './lost-slots.js';
+import { PlanError, type Problem } from './problem.js';
+import { entryRecord, ringRecord, timestampOf } from './record.js';
+import { seriesOf } from './series.js';
+
+/** What becomes of one map: how it is decoded, and which series it makes. */
+export interface MapPlan {
+  readonly spec: MapSpec;
+  readonly export: Exclude<ExportKind, 'none'>;
+  readonly source: 'ring' | 'entry';
+  readonly decode: DecodePlan;
+  readonly series?: SeriesSource;
+  /** ms between reads of a hash or array. */
+  readonly interval: number;
+}
+
+export interface PlanContext {
+  readonly probe: string;
+  /** Keys of the probe in the config. */
+  readonly path: ConfigPath;
+  readonly maps: Readonly<Record<string, MapConfig>>;
+  /** On everything that leaves the agent. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** Forms that this probe's sinks want of events. */
+  readonly ndjson: boolean;
+  readonly columns: boolean;
+  /** Layout of a `struct T` that the object knows, for rings that name no record type. */
+  readonly layoutOf: (typeName: string) => Layout;
+}
+
+const DEFAULT_MAP: MapConfig = { interval: 1000, maxSeries: 10_000 };
+const READABLE = new Set([
+  'hash',
+  'lru_hash',
+  'percpu_hash',
+  'lru_percpu_hash',
+  'array',
+  'percpu_array',
+  'lpm_trie',
+]);
+const EXPORTS = {
+  print: 'event',
+  counter: 'counter',
+  gauge: 'gauge',
+  hist: 'histogram',
+  none: 'none',
+} as const;
+
+/** Plan every map of an object that says, or for which the config says, what it is. */
+export function planMaps(spec: ObjectSpec, context: PlanContext): { plans: MapPlan[]; problems: Problem[] } {
+  const problems: Problem[] = [];
+  const plans: MapPlan[] = [];
+  for (const name of Object.keys(context.maps)) {
+    if (!spec.maps.some((map) => map.name === name)) {
+      const there = spec.maps.filter((map) => !map.name.startsWith('.')).map((map) => map.name);
+      problems.push({
+        path: [...context.path, 'maps', name],
+        message: `probe "${context.probe}" has no map "${name}". It has: ${there.join(', ') || 'none'}`,
+      });
+    }
+  }
+  for (const map of spec.maps) {
+    const config = context.maps[map.name];
+    const kind = config?.export ?? EXPORTS[map.kind];
+    if (kind === 'none' || map.name === LOST_MAP) continue;
+    try {
+      plans.push(planMap(map, kind, config ?? DEFAULT_MAP, context));
+    } catch (error) {
+      const key = keyOf(error);
+      problems.push({
+        path: [...context.path, 'maps', map.name, ...(key ? [key] : [])],
+        message: `probe "${context.probe}", map "${map.name}": ${messageOf(error)}`,
+      });
+    }
+  }
+  problems.push(...clashes(plans, context.path));
+  return { plans, problems };
+}
+
+/** The key of a map's config that is at fault. */
+function keyOf(error: unknown): string | undefined {
+  if (error instanceof PlanError) return error.key;
+  if (error instanceof DecodeError) return error.column ? 'filter' : undefined;
+  if (error instanceof MetricsError) return error.code === 'LABEL_COLLISION' ? 'labels' : 'metric';
+  return undefined;
+}
+
+/** Maps, and fields of one map, that would be one family and must not. */
+function clashes(plans: readonly MapPlan[], path: ConfigPath): Problem[] {
+  const problems: Problem[] = [];
+  for (const [i, { series, spec }] of plans.entries()) {
+    for (const other of plans.slice(0, i + 1)) {
+      const message = series && other.series && familyClash(series, other.series);
+      if (message !== undefined)
+        problems.push({ path: [...path, 'maps', spec.name, 'metric'], message: `probe ${message}` });
+    }
+  }
+  return problems;
+}
+
+function planMap(
+  map: MapSpec,
+  kind: Exclude<ExportKind, 'none'>,
+  config: MapConfig,
+  context: PlanContext,
+): MapPlan {
+  const source = map.type === 'ringbuf' ? 'ring' : 'entry';
+  if (source === 'entry' && !READABLE.has(map.type)) {
+    throw new PlanError(
+      `maps of type ${map.type} cannot be exported. There are: ringbuf, ${[...READABLE].join(', ')}`,
+      'export',
+    );
+  }
+  const record = source === 'ring' ? ringRecord(map, config, context) : entryRecord(map);
+  const timestamp = timestampOf(record, source, config);
+  const group =
+    kind === 'event'
+      ? undefined
+      : groupOf(kind, source, record, timestamp?.path, config, Object.keys(context.labels));
+  const decode: DecodePlan = {
+    probe: context.probe,
+    map: map.name,
+    record,
+    source,
+    labels: context.labels,
+    ndjson: kind === 'event' && context.ndjson,
+    columns: kind === 'event' && context.columns,
+    ...(config.filter === undefined ? {} : { filter: config.filter }),
+    ...(timestamp ? { timestamp } : {}),
+    ...(group ? { group: group.plan } : {}),
+  };
+  // The worker compiles it again: what it would refuse is known here, before the kernel is asked.
+  compilePlan(decode);
+  return {
+    spec: map,
+    export: kind,
+    source,
+    decode,
+    interval: config.interval,
+    ...(group ? { series: seriesOf(map, group, source, config, context) } : {}),
+  };
+}

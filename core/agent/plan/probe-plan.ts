@@ -1,0 +1,60 @@
+import type { ConfigPath, ProbeConfig } from '../../../config/index.js';
+import { encodeParam, type ObjectSpec, recordLayout } from '../../bpf/index.js';
+import { suggest } from '../../decode/index.js';
+import { messageOf } from '../error.js';
+import type { ProbeImage } from '../probe/probe-image.js';
+import { type MapPlan, planMaps } from './map-plan.js';
+import type { Problem } from './problem.js';
+
+/** Spec, parameters and maps of a probe, checked against each other without the kernel. */
+export interface ProbePlan {
+  readonly spec: ObjectSpec;
+  readonly maps: readonly MapPlan[];
+  readonly params: readonly {
+    readonly section: string;
+    readonly offset: number;
+    readonly bytes: Uint8Array;
+  }[];
+  readonly problems: readonly Problem[];
+}
+
+export function planProbe(
+  config: ProbeConfig,
+  path: ConfigPath,
+  image: ProbeImage,
+  forms: { ndjson: boolean; columns: boolean },
+  labels: Readonly<Record<string, string>>,
+): ProbePlan {
+  const { spec } = image;
+  const problems: Problem[] = [];
+  const params = Object.entries(config.params).flatMap(([name, value]) => {
+    const param = spec.params.find((known) => known.name === name);
+    const at = [...path, 'params', name];
+    if (!param) {
+      const names = spec.params.map((known) => known.name);
+      problems.push({
+        path: at,
+        message: `probe "${config.name}" has no parameter "${name}".${suggest(name, names)} It has: ${names.join(', ') || 'none'}`,
+      });
+      return [];
+    }
+    try {
+      return [{ section: param.section, offset: param.offset, bytes: encodeParam(param, value) }];
+    } catch (error) {
+      problems.push({
+        path: at,
+        message: `probe "${config.name}", parameter "${name}": ${messageOf(error)}`,
+      });
+      return [];
+    }
+  });
+  const planned = planMaps(spec, {
+    probe: config.name,
+    path,
+    maps: config.maps,
+    labels,
+    ...forms,
+    layoutOf: (typeName) => recordLayout(image.program, typeName),
+  });
+  return { spec, params, maps: planned.plans, problems: [...problems, ...planned.problems] };
+}
