@@ -8,7 +8,7 @@ import { parseReference, type Reference } from './reference.js';
 import type { Progress, Registries } from './registry/index.js';
 import type { ImageSource } from './source.js';
 import type { ImageStore } from './store.js';
-import { keepSignatures } from './trust/index.js';
+import { keepSignatures, type PushedSignatures, pushSignatures } from './trust/index.js';
 
 export interface TransferOptions {
   readonly signal?: AbortSignal | undefined;
@@ -89,14 +89,28 @@ function briefly({ signal }: TransferOptions): AbortSignal {
   return signal === undefined ? late : AbortSignal.any([signal, late]);
 }
 
-/** Copy an image from a store to a registry: blobs first, its own document last. Returns its descriptor. */
+export interface PushOptions extends TransferOptions {
+  /** Where to, if not where it is named. */
+  readonly to?: Reference;
+  /** Whether the signatures that the store has kept of the image go with it. Default true. */
+  readonly signatures?: boolean;
+}
+
+export interface PushedImage extends Descriptor {
+  readonly signatures: PushedSignatures;
+}
+
+/**
+ * Copy an image from a store to a registry: blobs first, its own document after them, and then its signatures: a
+ * registry that takes none has the image nevertheless.
+ */
 export async function pushImage(
   store: ImageStore,
   registries: Registries,
   reference: Reference,
-  options: TransferOptions & { /** Where to, if not where it is named. */ readonly to?: Reference } = {},
-): Promise<Descriptor> {
-  const { signal, onPart, progress, to = reference } = options;
+  options: PushOptions = {},
+): Promise<PushedImage> {
+  const { signal, onPart, progress, to = reference, signatures = true } = options;
   const descriptor = await store.resolve(reference);
   if (descriptor === undefined)
     throw new OciError('NOT_FOUND', `no image ${reference.text} in the store ${store.folder}`);
@@ -114,7 +128,10 @@ export async function pushImage(
     await registries.pushManifest(to, manifest, { ...signalOf(signal), byDigest: true });
   onPart?.('manifest', top.descriptor);
   await registries.pushManifest(to, top, signalOf(signal));
-  return descriptor;
+  const pushed = signatures
+    ? await pushSignatures(store, registries, to, [top, ...manifests], signal)
+    : { sent: 0, faults: [] };
+  return { ...descriptor, signatures: pushed };
 }
 
 async function readDocuments(

@@ -120,6 +120,37 @@ describe.skipIf(!COSIGN || !isInstalled('docker-registry'))(`the real cosign (${
     }
   });
 
+  it.each([
+    ['under the signature tag', [], []],
+    ['as a bundle', ['--new-bundle-format'], ['--new-bundle-format', '--trusted-root', 'root.json']],
+    ['under OCI 1.1', ['--registry-referrers-mode', 'oci-1-1'], ['--experimental-oci11']],
+  ])('verifies %s what bee pulled and pushed, beside what was signed there', async (form, flags, how) => {
+    const sign = ['sign', '--tlog-upload=false', '-y', ...flags];
+    const name = await push();
+    cosign(...sign, '--key', 'key0.key', `${name}@${digest}`);
+    const mirror = await DockerRegistry.start();
+    try {
+      const env = { BEE_STORAGE: join(folder, `mirror${++count}`), HOME: folder };
+      const copy = name.replace(registry.host, mirror.host);
+      await beeOk(['pull', `${name}:v1`], { env });
+      await beeOk(['tag', `${name}:v1`, `${copy}:v1`], { env });
+      await beeOk(['push', `${copy}:v1`, '--no-signatures'], { env });
+      cosign(...sign, '--key', 'key4.key', `${copy}@${digest}`);
+      const pushed = JSON.parse(await beeOk(['push', `${copy}:v1`, '--output', 'json'], { env }));
+      expect(pushed).toMatchObject({ digest, signatures: 1 });
+
+      // It has no trusted root here, which bundles want even with a key: an empty one will do.
+      cosign('trusted-root', 'create', '--out', 'root.json');
+      const verify = ['verify', '--insecure-ignore-tlog', '--private-infrastructure', ...how];
+      // Of several referrers as simple signing, cosign looks at the last only.
+      for (const key of form === 'under OCI 1.1' ? ['key0'] : ['key0', 'key4'])
+        expect(cosign(...verify, '--key', `${key}.pub`, `${copy}:v1`), key).toContain(digest);
+      expect(() => cosign(...verify, '--key', 'key1.pub', `${copy}:v1`)).toThrow('cosign verify');
+    } finally {
+      await mirror.stop();
+    }
+  });
+
   it('makes many signatures of one image, and an attestation that is none', async () => {
     const name = await push();
     writeFileSync(join(folder, 'predicate.json'), '{}');

@@ -2,14 +2,15 @@ import type { Descriptor } from '../descriptor.js';
 import { type Digest, digestOf } from '../digest.js';
 import { OciError } from '../error.js';
 import type { Blob } from '../image.js';
-import { isRecord } from '../json.js';
 import { networkReference, type Reference } from '../reference.js';
 import type { FetchOptions, ImageSource, SourceOptions } from '../source.js';
+import { subjectOf } from '../subject.js';
 import { Connection, type Progress, type RegistryOptions } from './connection.js';
 import { download, downloadManifest } from './download.js';
 import { failure } from './failure.js';
 import { discard } from './http.js';
 import { readPages } from './pages.js';
+import { addToReferrersTag, readReferrersTag } from './referrers-tag.js';
 import { type UploadContent, type UploadOptions, upload, uploadManifest } from './upload.js';
 
 /**
@@ -93,14 +94,7 @@ export class Registries implements ImageSource {
       if (!(error instanceof OciError) || (error.code !== 'NOT_FOUND' && error.code !== 'REFUSED'))
         throw error;
     }
-    try {
-      const { bytes } = await downloadManifest(this.connection, network, digest.replace(':', '-'), signal);
-      const index: unknown = JSON.parse(Buffer.from(bytes).toString());
-      return isRecord(index) ? manifestsOf(index) : [];
-    } catch (error) {
-      if (error instanceof OciError && error.code === 'NOT_FOUND') return [];
-      throw error;
-    }
+    return readReferrersTag(this.connection, network, digest, signal);
   }
 
   /** Upload a blob unless it is there. */
@@ -112,7 +106,10 @@ export class Registries implements ImageSource {
     return upload(this.connection, networkReference(reference), content, options);
   }
 
-  /** By tag, or by digest when the reference has none. */
+  /**
+   * By tag, or by digest when the reference has none. A manifest with a subject is found among its referrers afterwards,
+   * in a registry without the referrers API, too.
+   */
   async pushManifest(
     reference: Reference,
     manifest: Blob,
@@ -120,7 +117,10 @@ export class Registries implements ImageSource {
   ): Promise<void> {
     const network = networkReference(reference);
     const name = options.byDigest || network.tag === undefined ? manifest.descriptor.digest : network.tag;
-    await uploadManifest(this.connection, network, manifest, name, options.signal);
+    const { isListed } = await uploadManifest(this.connection, network, manifest, name, options.signal);
+    const subject = subjectOf(manifest);
+    if (subject !== undefined && !isListed)
+      await addToReferrersTag(this.connection, network, subject.digest, manifest, options.signal);
   }
 }
 

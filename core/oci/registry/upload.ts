@@ -50,16 +50,16 @@ export async function upload(
   return 'pushed';
 }
 
-/** Put a manifest under `name`, a tag or its digest. */
+/** Put a manifest under `name`, a tag or its digest. `isListed`: the registry lists it among its subject's referrers. */
 export async function uploadManifest(
   connection: Connection,
   network: NetworkReference,
   { descriptor, bytes }: Blob,
   name: string,
   signal: AbortSignal | undefined,
-): Promise<void> {
+): Promise<{ readonly isListed: boolean }> {
   const url = connection.url(network, `manifests/${name}`);
-  await connection.retrying(async () => {
+  return connection.retrying(async () => {
     const response = await connection.send(
       network.registry,
       { method: 'PUT', url, body: bytes, headers: { 'content-type': descriptor.mediaType }, signal },
@@ -74,6 +74,7 @@ export async function uploadManifest(
         'MISMATCH',
         `${url.host} stored the manifest as ${stored}, not ${descriptor.digest}`,
       );
+    return { isListed: response.headers.has('oci-subject') };
   }, signal);
 }
 

@@ -1,5 +1,6 @@
 export { AllowList } from './allow-list.js';
 export { PublicKey } from './public-key.js';
+export { type PushedSignatures, pushSignatures } from './push-signatures.js';
 export type { Verified } from './verdict.js';
 export {
   countSignatures,

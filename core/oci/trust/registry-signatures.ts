@@ -1,5 +1,5 @@
 import { annotation, type Descriptor, parseDescriptor } from '../descriptor.js';
-import { type Digest, digestParts } from '../digest.js';
+import type { Digest } from '../digest.js';
 import { isRecord } from '../json.js';
 import { MANIFEST } from '../media-types.js';
 import { networkReference, parseReference, type Reference } from '../reference.js';
@@ -7,6 +7,7 @@ import type { Registries } from '../registry/index.js';
 import { isBundle, SIGN_PREDICATE } from './bundle.js';
 import { readSignatureImage } from './signature-image.js';
 import { type FoundSignatures, faultOf, type SignatureSource } from './signature-source.js';
+import { signatureTag } from './signature-tag.js';
 
 /** Referrers that are fetched. Their order is a stranger's, so that what says it is a signature comes first. */
 const MAX_REFERRERS = 32;
@@ -31,9 +32,8 @@ export class RegistrySignatures implements SignatureSource {
     subject: Digest,
     signal?: AbortSignal,
   ): AsyncGenerator<FoundSignatures> {
-    const { algorithm, hex } = digestParts(subject);
     const options = signal === undefined ? {} : { signal };
-    const tag = parseReference(`${reference.name}:${algorithm}-${hex}.sig`);
+    const tag = parseReference(`${reference.name}:${signatureTag(subject)}`);
     try {
       const descriptor = await this.registries.resolve(tag, options);
       if (descriptor !== undefined)

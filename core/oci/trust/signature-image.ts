@@ -23,7 +23,7 @@ export type SignatureLayer =
   | { readonly descriptor: Descriptor; readonly fault: string };
 
 /** Bounds for what strangers call signatures. Real payloads have some 250 bytes, real bundles some 10 KiB. */
-const MAX_LAYERS = 64;
+export const MAX_SIGNATURES = 64;
 const MAX_PAYLOAD = 64 * 1024;
 const MAX_BUNDLE = 1024 * 1024;
 const MAX_LAYERS_BYTES = 8 * 1024 * 1024;
@@ -48,8 +48,8 @@ export async function readSignatureImage(
   const signatures = manifest.layers.filter(
     ({ mediaType }) => mediaType === SIMPLE_SIGNING || isBundle(mediaType),
   );
-  if (signatures.length > MAX_LAYERS)
-    throw new Malformed(`it has ${signatures.length} layers, more than the ${MAX_LAYERS} allowed`);
+  if (signatures.length > MAX_SIGNATURES)
+    throw new Malformed(`it has ${signatures.length} layers, more than the ${MAX_SIGNATURES} allowed`);
   if (signatures.reduce((sum, { size }) => sum + size, 0) > MAX_LAYERS_BYTES)
     throw new Malformed(`its layers have more than the ${MAX_LAYERS_BYTES} bytes allowed`);
 
