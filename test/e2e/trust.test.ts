@@ -233,7 +233,7 @@ describe.skipIf(!isInstalled('docker-registry'))(
       expect(await refused('run', name, '--prom-port', '0', '--verify-key', key)).toContain('is not trusted');
       expect(await names()).toEqual([]);
       await signTag(ours.privateKey);
-      const flags = ['--prom-port', '0', '--no-tty', '--duration', '1s', '-d'];
+      const flags = ['--prom-port', '0', '--no-tty', '--duration', '4s', '-d'];
       const { code, stderr } = await run('run', name, ...flags, '--verify-key', key);
       expect({ code, stderr }).toMatchObject({ code: 0 });
       expect(stderr).toContain(`verified ${name} ${digest}: signed with ${key}`);
