@@ -44,6 +44,8 @@ export interface MapConfig {
   /** Field path with dots: `delta_us`, `key.le`, `addr.port`. */
   readonly value?: string;
   readonly labels?: readonly string[];
+  /** Counter or histogram of a ring: fields of its exemplars. */
+  readonly exemplar?: readonly string[];
   /** Ascending upper bounds, in the field's own unit. */
   readonly buckets?: readonly number[];
   /**

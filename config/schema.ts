@@ -103,6 +103,13 @@ export const mapSchema = z.strictObject({
     .array(field, { error: 'a list of field names' })
     .optional()
     .describe('Fields that become labels. Default: every field that is not the value, or those of the key.'),
+  exemplar: z
+    .array(field, { error: 'a list of field names' })
+    .min(1, { error: 'at least one field' })
+    .optional()
+    .describe(
+      "Fields of single records that are shown beside the counts of a ring's counter or histogram, as OpenMetrics exemplars; then no labels unless `labels` names them.",
+    ),
   buckets: z
     .array(z.number({ error: 'a number' }), { error: 'a list of numbers' })
     .min(1, { error: 'at least one upper bound' })

@@ -54,7 +54,7 @@ class CompiledDecoder implements Decoder {
     const output: DecodeOutput = { events: count, filtered, malformed };
     if (this.lines) Object.assign(output, this.lines.write(selected, clock, time, spare));
     if (this.columns) output.columns = this.columns.fill(selected, clock, time);
-    if (this.grouper) output.groups = this.grouper.group(selected);
+    if (this.grouper) output.groups = this.grouper.group(selected, clock, time);
     return output;
   }
 

@@ -41,8 +41,17 @@ export interface GroupPlan {
   readonly bucket?: readonly string[];
   /** Groups kept at once; what exceeds it goes to group id 0, the overflow group, for a ring, and is left out and counted for entries. */
   readonly maxSeries: number;
+  /** Ring counter or histogram: what its exemplars show. */
+  readonly exemplar?: ExemplarPlan;
   /** Ring: ms after which a table that is full begins a new epoch, so that groups which are idle make room. */
   readonly expire?: number;
+}
+
+export interface ExemplarPlan {
+  /** Label name (valid and unique) and the scalar that it shows. */
+  readonly labels: readonly { readonly name: string; readonly path: readonly string[] }[];
+  /** Of names and values of one exemplar together: labels for which there is no room are left out. */
+  readonly maxCharacters: number;
 }
 
 /** Offsets to Unix time, ns: unix = clock + offset. */
@@ -96,6 +105,20 @@ export interface GroupOutput {
   bucketValues?: NumberValues;
   /** Entries left out because of `maxSeries`. Records folded into the overflow group. */
   overflowed: number;
+  /** Ring counter or histogram whose plan has `exemplar`: of some groups of this batch, one a bucket at most. */
+  exemplars?: readonly GroupExemplar[];
+}
+
+/** One record that stands for those of its group, or of its group's bucket. */
+export interface GroupExemplar {
+  readonly group: number;
+  /** Of a histogram; 0 of a counter. */
+  readonly bucket: number;
+  readonly labels: readonly (readonly [name: string, value: string])[];
+  /** What the record added, or was observed, in raw units. Never NaN. */
+  readonly value: number;
+  /** Unix ns. */
+  readonly time: bigint;
 }
 
 export type NumberValues = Float64Array | BigInt64Array | BigUint64Array;

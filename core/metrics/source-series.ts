@@ -1,8 +1,11 @@
-import type { Series } from '../../plugins/sdk/index.js';
+import type { Exemplar, Series } from '../../plugins/sdk/index.js';
 import type { GroupOutput } from '../decode/index.js';
 import { exponentialValue } from './exponential.js';
 import { renderLabels } from './labels.js';
 import type { SeriesSource } from './source.js';
+
+/** Exemplars of one series: the newest. */
+const MAX_EXEMPLARS = 64;
 
 /** One series of one map. */
 export interface Entry {
@@ -21,6 +24,8 @@ export interface Entry {
   sum: number | bigint;
   /** Entry histogram: bound → count. */
   readonly counts: Map<number, number> | undefined;
+  /** By bucket, the one that came last at the end; a counter's is 0. */
+  exemplars: Map<number, Exemplar> | undefined;
   start: bigint;
   updated: bigint;
   /** Number of the last read that had it. */
@@ -53,8 +58,10 @@ export class SourceSeries {
       const values = output.newLabels[i]!;
       this.groups[output.newIds[i]!] = this.keep(values.join('\0'), values, time);
     }
-    if (source === 'ring') this.add(output, time);
-    else {
+    if (source === 'ring') {
+      this.add(output, time);
+      this.exemplify(output, time);
+    } else {
       if (kind === 'histogram') this.replaceHistograms(output, time);
       else this.replace(output, time);
       // Each id once, but for histograms: as many as there are entries leave none to forget.
@@ -80,6 +87,7 @@ export class SourceSeries {
       buckets: bounds ? new Float64Array(bounds.length + 1) : undefined,
       sum: 0,
       counts: kind === 'histogram' && !bounds ? new Map() : undefined,
+      exemplars: undefined,
       start: time,
       updated: time,
       seen: -1,
@@ -103,6 +111,7 @@ export class SourceSeries {
       entry.values.fill(0);
       entry.buckets?.fill(0);
       entry.sum = 0;
+      entry.exemplars = undefined;
       entry.start = time;
       entry.alive = true;
       this.entries.set(entry.key, entry);
@@ -125,6 +134,19 @@ export class SourceSeries {
           entry.values[v] = kind === 'gauge' ? value : plus(entry.values[v]!, value);
         }
       }
+    }
+  }
+
+  private exemplify({ exemplars = [] }: GroupOutput, time: bigint): void {
+    const { divisor } = this.source.families[0]!;
+    for (const { group, bucket, labels, value, time: at } of exemplars) {
+      const entry = this.of(group, time);
+      entry.exemplars ??= new Map();
+      const kept = entry.exemplars;
+      kept.delete(bucket);
+      if (kept.size >= MAX_EXEMPLARS) kept.delete(kept.keys().next().value ?? bucket);
+      kept.set(bucket, { labels, value: value / divisor, time: at });
+      entry.shown.length = 0;
     }
   }
 
@@ -177,7 +199,7 @@ export class SourceSeries {
       const value = divided(entry.values[index]!, divisor);
       const before = entry.shown[index];
       if (before && before.value === value && before.start === start) return before;
-      const series = { labels, labelText, start, value };
+      const series = { labels, labelText, start, value, ...exemplarsOf(entry) };
       entry.shown[index] = series;
       return series;
     }
@@ -187,7 +209,8 @@ export class SourceSeries {
         ? exponentialValue(exponential, entry.buckets)
         : { bounds: this.bounds(), counts: Array.from(entry.buckets) };
       const sum = divided(entry.sum, divisor);
-      return { labels, labelText, start, histogram: { ...value, count: total(value.counts), sum } };
+      const histogram = { ...value, count: total(value.counts), sum };
+      return { labels, labelText, start, histogram, ...exemplarsOf(entry) };
     }
     const sorted = [...entry.counts!].sort(([a], [b]) => a - b);
     const finite = sorted.filter(([bound]) => Number.isFinite(bound));
@@ -221,6 +244,10 @@ export class SourceSeries {
     return this.shownBounds;
   }
   private shownBounds: readonly number[] | undefined;
+}
+
+function exemplarsOf({ exemplars }: Entry): Pick<Series, 'exemplars'> {
+  return exemplars ? { exemplars: [...exemplars.values()] } : {};
 }
 
 function total(counts: readonly number[]): number {

@@ -4,7 +4,13 @@ import {
   type MetricData,
   type MetricProducer,
 } from '@opentelemetry/sdk-metrics';
-import { type ExponentialBuckets, ExponentialPoint, HistogramPoint, NumberPoint } from '../sdk/index.js';
+import {
+  type Exemplar,
+  type ExponentialBuckets,
+  ExponentialPoint,
+  HistogramPoint,
+  NumberPoint,
+} from '../sdk/index.js';
 
 type Point = NumberPoint | HistogramPoint | ExponentialPoint;
 
@@ -90,9 +96,15 @@ const sumOf = (now: HistogramPoint | ExponentialPoint, before: HistogramPoint | 
   return a === undefined || b === undefined ? {} : { sum: minus(a, b) };
 };
 
+/** Those of records that are in the difference. */
+function since({ exemplars }: Point, before: Point): readonly Exemplar[] {
+  return exemplars.filter(({ time }) => time > before.time);
+}
+
 /** The difference's start is the time of the reading before it. */
 function number(now: NumberPoint, before: NumberPoint): NumberPoint {
-  return new NumberPoint(now.labels, before.time, now.time, minus(now.exact, before.exact));
+  const value = minus(now.exact, before.exact);
+  return new NumberPoint(now.labels, before.time, now.time, value, since(now, before));
 }
 
 function histogram(now: HistogramPoint, before: HistogramPoint): HistogramPoint {
@@ -104,12 +116,8 @@ function histogram(now: HistogramPoint, before: HistogramPoint): HistogramPoint 
   const counts = a.counts.map((count, i) =>
     sameBounds ? count - b.counts[i]! : count - (known.get(a.bounds[i] ?? Number.POSITIVE_INFINITY) ?? 0),
   );
-  return new HistogramPoint(now.labels, before.time, now.time, {
-    bounds: a.bounds,
-    counts,
-    count: a.count - b.count,
-    ...sumOf(now, before),
-  });
+  const value = { bounds: a.bounds, counts, count: a.count - b.count, ...sumOf(now, before) };
+  return new HistogramPoint(now.labels, before.time, now.time, value, since(now, before));
 }
 
 function exponential(now: ExponentialPoint, before: ExponentialPoint): ExponentialPoint {
@@ -123,6 +131,7 @@ function exponential(now: ExponentialPoint, before: ExponentialPoint): Exponenti
     now.time,
     { ...rest, ...sumOf(now, before) },
     { scale: a.scale, zeroCount: a.zeroCount - b.zeroCount, offset: a.offset, counts },
+    since(now, before),
   );
 }
 

@@ -1,5 +1,5 @@
 import { DataPointType, type MetricData, type ResourceMetrics } from '@opentelemetry/sdk-metrics';
-import type { ExponentialPoint, HistogramPoint, NumberPoint, Series } from '../sdk/index.js';
+import type { Exemplar, ExponentialPoint, HistogramPoint, NumberPoint, Series } from '../sdk/index.js';
 import type { LogRecord, LogsRequest, Resource } from './model.js';
 import { SEVERITY_INFO, TEMPORALITY } from './protobuf.js';
 import { type AnyValue, attributesOf, type KeyValue } from './value.js';
@@ -54,22 +54,31 @@ function metricJson(metric: MetricData): Record<string, unknown> {
   }
 }
 
-function pointJson({ labels, start, time }: NumberPoint | HistogramPoint | ExponentialPoint) {
+function pointJson({ labels, start, time, exemplars }: NumberPoint | HistogramPoint | ExponentialPoint) {
   return {
     attributes: labels.map(labelJson),
     ...(start === 0n ? {} : { startTimeUnixNano: String(start) }),
     timeUnixNano: String(time),
+    ...(exemplars.length > 0 ? { exemplars: exemplars.map(exemplarJson) } : {}),
   };
+}
+
+function exemplarJson({ labels, value, time }: Exemplar): Record<string, unknown> {
+  return { filteredAttributes: labels.map(labelJson), timeUnixNano: String(time), ...numberOf(value) };
 }
 
 function numberJson(point: NumberPoint): Record<string, unknown> {
   const { exact } = point;
   return {
     ...pointJson(point),
-    ...(typeof exact === 'bigint' || Number.isSafeInteger(exact)
-      ? { asInt: String(exact) }
-      : { asDouble: double(Number(exact)) }),
+    ...numberOf(exact),
   };
+}
+
+function numberOf(value: number | bigint): Record<string, unknown> {
+  return typeof value === 'bigint' || Number.isSafeInteger(value)
+    ? { asInt: String(value) }
+    : { asDouble: double(value) };
 }
 
 const countJson = ({ count, sum }: HistogramPoint['histogram']) => ({

@@ -4,7 +4,7 @@ import {
   type MetricData,
   type ResourceMetrics,
 } from '@opentelemetry/sdk-metrics';
-import type { ExponentialPoint, HistogramPoint, NumberPoint, Series } from '../sdk/index.js';
+import type { Exemplar, ExponentialPoint, HistogramPoint, NumberPoint, Series } from '../sdk/index.js';
 import type { LogRecord, LogsRequest, Resource, Scope } from './model.js';
 import { ProtoWriter } from './proto-writer.js';
 import { type AnyValue, attributesOf, type KeyValue } from './value.js';
@@ -94,7 +94,7 @@ function writeMetric(writer: ProtoWriter, metric: MetricData): void {
   writer.end(data);
 }
 
-function writeNumber(writer: ProtoWriter, { labels, start, time, exact }: NumberPoint): void {
+function writeNumber(writer: ProtoWriter, { labels, start, time, exact, exemplars }: NumberPoint): void {
   const point = writer.begin(1);
   if (start !== 0n) writer.fixed64(2, start);
   writer.fixed64(3, time);
@@ -102,11 +102,15 @@ function writeNumber(writer: ProtoWriter, { labels, start, time, exact }: Number
   if (typeof exact === 'bigint') writer.fixed64(6, exact);
   else if (Number.isSafeInteger(exact)) writer.fixedSafe(6, exact);
   else writer.double(4, exact);
+  writeExemplars(writer, 5, exemplars);
   writeLabels(writer, 7, labels);
   writer.end(point);
 }
 
-function writeHistogram(writer: ProtoWriter, { labels, start, time, histogram }: HistogramPoint): void {
+function writeHistogram(
+  writer: ProtoWriter,
+  { labels, start, time, histogram, exemplars }: HistogramPoint,
+): void {
   const point = writer.begin(1);
   if (start !== 0n) writer.fixed64(2, start);
   writer.fixed64(3, time);
@@ -114,13 +118,14 @@ function writeHistogram(writer: ProtoWriter, { labels, start, time, histogram }:
   if (histogram.sum !== undefined) writer.double(5, Number(histogram.sum));
   writer.packedFixed64(6, histogram.counts);
   writer.packedDoubles(7, histogram.bounds);
+  writeExemplars(writer, 8, exemplars);
   writeLabels(writer, 9, labels);
   writer.end(point);
 }
 
 function writeExponential(
   writer: ProtoWriter,
-  { labels, start, time, histogram, exponential }: ExponentialPoint,
+  { labels, start, time, histogram, exponential, exemplars }: ExponentialPoint,
 ): void {
   const point = writer.begin(1);
   writeLabels(writer, 1, labels);
@@ -134,7 +139,20 @@ function writeExponential(
   writer.sint32(1, exponential.offset);
   writer.packedVarints(2, exponential.counts);
   writer.end(positive);
+  writeExemplars(writer, 11, exemplars);
   writer.end(point);
+}
+
+function writeExemplars(writer: ProtoWriter, field: number, exemplars: readonly Exemplar[]): void {
+  for (const { labels, value, time } of exemplars) {
+    const exemplar = writer.begin(field);
+    writer.fixed64(2, time);
+    // as_double = 3, as_int = 6 (sfixed64).
+    if (Number.isSafeInteger(value)) writer.fixedSafe(6, value);
+    else writer.double(3, value);
+    writeLabels(writer, 7, labels);
+    writer.end(exemplar);
+  }
 }
 
 /** SEVERITY_NUMBER_INFO of logs.proto: what a probe reports is neither an error nor a debugging aid by itself. */

@@ -1,5 +1,6 @@
 import type { MetricFamily, MetricOrigin, Series } from '../sdk/index.js';
 import type { ExposedFamily } from './exposition.js';
+import { labelText } from './label-text.js';
 
 const PREFIX = 'ebpf_solo_io_';
 
@@ -58,7 +59,7 @@ function* renamedSeries(all: readonly Part[]): Generator<Series> {
       const labels = one.labels
         .map(([name, value], i) => [fieldName(name, i, family, origin), value] as const)
         .slice(keepHost ? 0 : origin.hostLabels);
-      yield { ...one, labels, labelText: render(labels) };
+      yield { ...one, labels, labelText: labelText(labels) };
     }
   }
 }
@@ -83,10 +84,4 @@ function fieldName(name: string, index: number, family: MetricFamily, origin: Me
 function valid(name: string): string {
   const text = name.replace(/[^a-zA-Z0-9_]/g, '_');
   return /^\d/.test(text) ? `_${text}` : text;
-}
-
-function render(labels: Series['labels']): string {
-  return labels
-    .map(([name, value]) => `${name}="${value.replace(/[\\"\n]/g, (c) => (c === '\n' ? '\\n' : `\\${c}`))}"`)
-    .join(',');
 }

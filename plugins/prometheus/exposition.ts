@@ -1,5 +1,6 @@
 import type { HistogramValue, MetricFamily, Series } from '../sdk/index.js';
 import type { Format } from './accept.js';
+import { exemplarsByBucket, exemplarText } from './exemplar.js';
 
 type Kind = Format['kind'];
 
@@ -16,10 +17,13 @@ export async function* expose(families: readonly ExposedFamily[], format: Kind):
   const taken = new Set(families.filter(({ type }) => type !== 'counter').map(({ name }) => name));
   for (const family of families) {
     let empty = true;
+    const shown = shownAs(family, format, taken);
+    // OpenMetrics has them on these two, and 0.0.4 on none.
+    const exemplified = format === 'openmetrics' && (shown.type === 'counter' || shown.type === 'histogram');
     for (const series of family.series) {
-      if (empty) text += header(family, format, taken);
+      if (empty) text += header(family, format, shown);
       empty = false;
-      text += sample(family.name, series, format);
+      text += sample(family.name, series, format, exemplified);
       if (text.length < CHUNK) continue;
       yield Buffer.from(text);
       text = '';
@@ -30,33 +34,41 @@ export async function* expose(families: readonly ExposedFamily[], format: Kind):
   if (text !== '') yield Buffer.from(text);
 }
 
-function header(family: ExposedFamily, format: Kind, taken: ReadonlySet<string>): string {
+interface Shown {
+  readonly name: string;
+  readonly type: string;
+}
+
+function shownAs({ name, type }: ExposedFamily, format: Kind, taken: ReadonlySet<string>): Shown {
+  if (format === 'text' || type !== 'counter') return { name, type };
+  const short = name.replace(/_total$/, '');
+  // A counter must be called x_total, and x must be free: or it is a value of unknown type.
+  return short === name || taken.has(short) ? { name, type: 'unknown' } : { name: short, type };
+}
+
+function header(family: ExposedFamily, format: Kind, { name, type }: Shown): string {
   const help = family.help.replace(/\\/g, '\\\\').replace(/\n/g, '\\n');
-  if (format === 'text') return `# HELP ${family.name} ${help}\n# TYPE ${family.name} ${family.type}\n`;
-  let { name }: { name: string } = family;
-  let type: string = family.type;
-  if (type === 'counter') {
-    const short = name.replace(/_total$/, '');
-    // A counter must be called x_total, and x must be free: or it is a value of unknown type.
-    if (short === name || taken.has(short)) type = 'unknown';
-    else name = short;
-  }
+  if (format === 'text') return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`;
   const unit = family.unit && name.endsWith(`_${family.unit}`) ? `# UNIT ${name} ${family.unit}\n` : '';
   return `# HELP ${name} ${help.replace(/"/g, '\\"')}\n# TYPE ${name} ${type}\n${unit}`;
 }
 
-function sample(name: string, { labelText, histogram, value }: Series, format: Kind): string {
-  if (!histogram && labelText !== '') return `${name}{${labelText}} ${number(value ?? Number.NaN)}\n`;
+function sample(name: string, series: Series, format: Kind, exemplified: boolean): string {
+  const { labelText, histogram, value } = series;
+  const exemplars = exemplified ? series.exemplars : undefined;
+  if (!histogram && !exemplars && labelText !== '')
+    return `${name}{${labelText}} ${number(value ?? Number.NaN)}\n`;
   const labels = labelText === '' ? '' : `{${labelText}}`;
-  if (!histogram) return `${name}${labels} ${number(value ?? Number.NaN)}\n`;
+  if (!histogram) return `${name}${labels} ${number(value ?? Number.NaN)}${exemplarText(exemplars?.[0])}\n`;
   const lead = `${name}_bucket{${labelText === '' ? '' : `${labelText},`}le="`;
+  const behind = exemplars ? exemplarsByBucket(series, histogram.bounds).map(exemplarText) : [];
   let text = '';
   let cumulative = 0;
   for (const [i, bound] of histogram.bounds.entries()) {
     cumulative += histogram.counts[i]!;
-    text += `${lead}${format === 'openmetrics' ? canonical(bound) : number(bound)}"} ${cumulative}\n`;
+    text += `${lead}${format === 'openmetrics' ? canonical(bound) : number(bound)}"} ${cumulative}${behind[i] ?? ''}\n`;
   }
-  text += `${lead}+Inf"} ${histogram.count}\n`;
+  text += `${lead}+Inf"} ${histogram.count}${behind[histogram.bounds.length] ?? ''}\n`;
   const { sum, count } = shownTotals(histogram, format);
   if (sum !== undefined) text += `${name}_sum${labels} ${number(sum)}\n`;
   if (count !== undefined) text += `${name}_count${labels} ${count}\n`;

@@ -1,6 +1,6 @@
 import type { Attributes, HrTime } from '@opentelemetry/api';
 import type { DataPoint, ExponentialHistogram, Histogram } from '@opentelemetry/sdk-metrics';
-import type { ExponentialBuckets, HistogramValue, Series } from './metrics.js';
+import type { Exemplar, ExponentialBuckets, HistogramValue, Series } from './metrics.js';
 
 const SECOND = 1_000_000_000n;
 const INT64_MAX = (1n << 63n) - 1n;
@@ -8,7 +8,7 @@ const INT64_MIN = -(1n << 63n);
 
 /**
  * A point as the OpenTelemetry SDK has it, made when it is asked for, over what the SDK's types cannot hold: the
- * labels in their order, times and integers of 64 bits.
+ * labels in their order, times and integers of 64 bits, exemplars.
  */
 abstract class Point {
   constructor(
@@ -16,6 +16,7 @@ abstract class Point {
     /** Unix ns; 0: unknown. */
     readonly start: bigint,
     readonly time: bigint,
+    readonly exemplars: readonly Exemplar[] = [],
   ) {}
 
   get attributes(): Attributes {
@@ -35,8 +36,14 @@ export class NumberPoint extends Point implements DataPoint<number> {
   /** Safe integers, and bigints of signed 64 bits, are integers; every other number is a double. */
   readonly exact: number | bigint;
 
-  constructor(labels: Series['labels'], start: bigint, time: bigint, value: number | bigint) {
-    super(labels, start, time);
+  constructor(
+    labels: Series['labels'],
+    start: bigint,
+    time: bigint,
+    value: number | bigint,
+    exemplars?: readonly Exemplar[],
+  ) {
+    super(labels, start, time, exemplars);
     this.exact =
       typeof value === 'bigint' && (value > INT64_MAX || value < INT64_MIN) ? Number(value) : value;
   }
@@ -53,8 +60,9 @@ export class HistogramPoint extends Point implements DataPoint<Histogram> {
     start: bigint,
     time: bigint,
     readonly histogram: HistogramValue,
+    exemplars?: readonly Exemplar[],
   ) {
-    super(labels, start, time);
+    super(labels, start, time, exemplars);
   }
 
   get value(): Histogram {
@@ -74,8 +82,9 @@ export class ExponentialPoint extends Point implements DataPoint<ExponentialHist
     time: bigint,
     readonly histogram: HistogramValue,
     readonly exponential: ExponentialBuckets,
+    exemplars?: readonly Exemplar[],
   ) {
-    super(labels, start, time);
+    super(labels, start, time, exemplars);
   }
 
   get value(): ExponentialHistogram {

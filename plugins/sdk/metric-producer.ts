@@ -74,8 +74,8 @@ function metricsOf(family: MetricFamily, time: bigint, exponential: boolean): Me
   if (type !== 'histogram') {
     const gauge = type === 'gauge';
     const dataPoints = series.map(
-      ({ labels, start, value }) =>
-        new NumberPoint(labels, gauge ? 0n : (start ?? 0n), time, value ?? Number.NaN),
+      ({ labels, start, value, exemplars }) =>
+        new NumberPoint(labels, gauge ? 0n : (start ?? 0n), time, value ?? Number.NaN, exemplars),
     );
     return [
       gauge
@@ -85,11 +85,11 @@ function metricsOf(family: MetricFamily, time: bigint, exponential: boolean): Me
   }
   const explicit: HistogramPoint[] = [];
   const base2: ExponentialPoint[] = [];
-  for (const { labels, start = 0n, histogram } of series) {
+  for (const { labels, start = 0n, histogram, exemplars } of series) {
     if (!histogram) continue;
     if (exponential && histogram.exponential)
-      base2.push(new ExponentialPoint(labels, start, time, histogram, histogram.exponential));
-    else explicit.push(new HistogramPoint(labels, start, time, histogram));
+      base2.push(new ExponentialPoint(labels, start, time, histogram, histogram.exponential, exemplars));
+    else explicit.push(new HistogramPoint(labels, start, time, histogram, exemplars));
   }
   return [
     ...(explicit.length > 0

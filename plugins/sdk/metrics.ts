@@ -41,8 +41,20 @@ export interface Series {
   readonly histogram?: HistogramValue;
   /** Unix ns of the start of a cumulative series: when it was first seen, or last reset. */
   readonly start?: bigint;
+  /** Single records that stand for what was counted, where the config asks for them: of a histogram, one a bucket at most. */
+  readonly exemplars?: readonly Exemplar[];
   /** Only where it is not the family's. */
   readonly origin?: MetricOrigin;
+}
+
+/** One record of many (OpenMetrics 1.0, "Exemplars"). */
+export interface Exemplar {
+  /** Names and values together have at most 128 characters. */
+  readonly labels: readonly (readonly [name: string, value: string])[];
+  /** What the record added or was observed, in the family's unit. Of a histogram, it says in which bucket. */
+  readonly value: number;
+  /** Unix ns. */
+  readonly time: bigint;
 }
 
 export interface HistogramValue {

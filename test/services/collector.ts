@@ -23,6 +23,8 @@ export interface CollectedPoint {
   /** Explicit bounds, and counts by bucket (`#0`, or `(0.5, 1]`). */
   readonly bounds: readonly number[];
   readonly buckets: Readonly<Record<string, number>>;
+  /** Timestamp, Value and the filtered attributes of each. */
+  readonly exemplars: readonly Attributes[];
 }
 
 type Named = Record<string, string>;
@@ -88,15 +90,19 @@ function parse(text: string): { logs: CollectedLog[]; points: CollectedPoint[] }
   let fields: Named = {};
   let bounds: number[] = [];
   let buckets: Record<string, number> = {};
+  let exemplars: Named[] = [];
   for (const line of text.split('\n')) {
-    const pair = /^ {5}-> ([^:]+): (.*)$/.exec(line);
+    const pair = /^ +-> ([^:]+): (.*)$/.exec(line);
     if (pair) {
       pairs[pair[1]!] = pair[2]!;
       continue;
     }
     if (/^Resource(?:Log|Metrics) #/.test(line)) resource = pairs = {};
     else if (/^Metric #/.test(line)) metric = pairs = {};
-    else if (/^LogRecord #/.test(line)) {
+    else if (/^Exemplar #/.test(line)) {
+      pairs = {};
+      exemplars.push(pairs);
+    } else if (/^LogRecord #/.test(line)) {
       const log: Open<CollectedLog> = { resource, attributes: {}, fields: {} };
       logs.push(log);
       pairs = log.attributes as Named;
@@ -105,8 +111,9 @@ function parse(text: string): { logs: CollectedLog[]; points: CollectedPoint[] }
       fields = {};
       bounds = [];
       buckets = {};
+      exemplars = [];
       const attributes = {};
-      points.push({ resource, metric, attributes, fields, bounds, buckets });
+      points.push({ resource, metric, attributes, fields, bounds, buckets, exemplars });
       pairs = attributes;
     } else {
       const bound = /^ExplicitBounds #\d+: (\S+)$/.exec(line);

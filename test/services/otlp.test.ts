@@ -221,6 +221,42 @@ describe.skipIf(!Collector.program)(
       });
     });
 
+    it.each(['http/protobuf', 'http/json'])('%s: exemplars come with their points', async (protocol) => {
+      await open({ protocol });
+      const run = `exemplars ${protocol}`;
+      const labels = Object.entries({ run });
+      const common = { labels, labelText: `run="${run}"`, start: TIME };
+      const at = TIME + 1_000_000_007n;
+      const exemplars = [{ labels: [['pid', '4711'] as const], value: 0.75, time: at }];
+      const exponential = { scale: 0, zeroCount: 0, offset: -1, counts: [1] };
+      const histogram = { bounds: [1], counts: [1, 0], count: 1, sum: 0.75 };
+      const families: MetricBatch['families'] = [
+        { name: 'c_total', type: 'counter', help: '', series: [{ ...common, value: 1, exemplars }] },
+        { name: 'h', type: 'histogram', help: '', series: [{ ...common, histogram, exemplars }] },
+        {
+          name: 'e',
+          type: 'histogram',
+          help: '',
+          series: [{ ...common, histogram: { ...histogram, exponential }, exemplars }],
+        },
+      ];
+      const time = TIME + 5_000_000_000n;
+      expect(await sink!.writeMetrics!({ kind: 'metrics', time, families }, call())).toEqual({
+        status: 'ok',
+      });
+      const points = await pointsOf(run, 3);
+      expect(points.map(({ metric }) => metric.DataType)).toEqual([
+        'Sum',
+        'Histogram',
+        'ExponentialHistogram',
+      ]);
+      for (const { exemplars: shown } of points) {
+        expect(shown).toEqual([
+          expect.objectContaining({ Timestamp: goTime(at), Value: '0.750000', pid: 'Str(4711)' }),
+        ]);
+      }
+    });
+
     it.each(['http/protobuf', 'http/json'])(
       '%s: exponential histograms come back bucket by bucket',
       async (protocol) => {

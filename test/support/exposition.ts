@@ -4,6 +4,14 @@ export interface Sample {
   readonly labels: Readonly<Record<string, string>>;
   /** As it stands in the text: 64-bit integers keep their digits. */
   readonly value: string;
+  readonly exemplar?: Exemplar;
+}
+
+export interface Exemplar {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: string;
+  /** Unix time, s, with its digits. */
+  readonly time: string;
 }
 
 export interface Family {
@@ -26,7 +34,8 @@ const SUFFIXES: Readonly<Record<string, readonly string[]>> = {
 
 /**
  * Reads Prometheus text 0.0.4 or OpenMetrics 1.0, and throws for what these formats forbid: a family twice or in
- * pieces, a sample that its family's type has not, a series twice, buckets that fall or lack +Inf, no `# EOF`.
+ * pieces, a sample that its family's type has not, a series twice, buckets that fall or lack +Inf, no `# EOF`, exemplars
+ * where there may be none or longer than 128 characters.
  */
 export function parseExposition(text: string, format: 'text' | 'openmetrics'): Family[] {
   if (text !== '' && !text.endsWith('\n')) throw new Error('the last line does not end');
@@ -54,6 +63,7 @@ export function parseExposition(text: string, format: 'text' | 'openmetrics'): F
     const suffixes = family ? SUFFIXES[`${format}_${family.type}`] : undefined;
     if (!family || !suffixes?.some((suffix) => family!.name + suffix === sample.name))
       throw new Error(`no sample of ${family?.name}, ${family?.type}: ${line}`);
+    if (sample.exemplar) checkExemplar(sample, `${format}_${family.type}`, line);
     const identity = JSON.stringify([sample.name, Object.entries(sample.labels).sort()]);
     if (series.has(identity)) throw new Error(`series twice: ${line}`);
     series.add(identity);
@@ -66,8 +76,40 @@ export function parseExposition(text: string, format: 'text' | 'openmetrics'): F
 function parseSample(line: string): Sample {
   const head = /^([a-zA-Z_][a-zA-Z0-9_]*)/.exec(line);
   if (!head) throw new Error(`no sample: ${line}`);
+  const [labels, at] = parseLabels(line, head[1]!.length);
+  const value = /^ (\S+)(?: # (?=\{))?/.exec(line.slice(at));
+  if (!value || !isNumber(value[1]!)) throw new Error(`no value: ${line}`);
+  const rest = at + value[0].length;
+  if (rest === line.length) return { name: head[1]!, labels, value: value[1]! };
+  const [own, end] = parseLabels(line, rest);
+  const exemplar = /^ (\S+) (\d+\.\d+)$/.exec(line.slice(end));
+  if (!exemplar || !isNumber(exemplar[1]!)) throw new Error(`no exemplar: ${line}`);
+  return {
+    name: head[1]!,
+    labels,
+    value: value[1]!,
+    exemplar: { labels: own, value: exemplar[1]!, time: exemplar[2]! },
+  };
+}
+
+function isNumber(text: string): boolean {
+  return /^(?:NaN|[+-]Inf)$/.test(text) || Number.isFinite(Number(text));
+}
+
+function checkExemplar({ name, labels, exemplar }: Sample, type: string, line: string): void {
+  const may =
+    type === 'openmetrics_counter' || (type === 'openmetrics_histogram' && name.endsWith('_bucket'));
+  if (!may || !exemplar) throw new Error(`an exemplar where there may be none: ${line}`);
+  const characters = [...Object.entries(exemplar.labels).flat().join('')].length;
+  if (characters > 128) throw new Error(`an exemplar of ${characters} characters: ${line}`);
+  if (labels.le && labels.le !== '+Inf' && Number(exemplar.value) > Number(labels.le))
+    throw new Error(`an exemplar that is not in its bucket: ${line}`);
+}
+
+/** The labels that begin at `start`, if there are any, and where they end. */
+function parseLabels(line: string, start: number): [Record<string, string>, number] {
   const labels: Record<string, string> = {};
-  let at = head[1]!.length;
+  let at = start;
   if (line[at] === '{') {
     at++;
     while (line[at] !== '}') {
@@ -79,10 +121,7 @@ function parseSample(line: string): Sample {
     }
     at++;
   }
-  const value = /^ (\S+)$/.exec(line.slice(at));
-  if (!value || (!/^(?:NaN|[+-]Inf)$/.test(value[1]!) && !Number.isFinite(Number(value[1]))))
-    throw new Error(`no value: ${line}`);
-  return { name: head[1]!, labels, value: value[1]! };
+  return [labels, at];
 }
 
 function checkBuckets(family: Family): void {

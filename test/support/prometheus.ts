@@ -11,6 +11,19 @@ export interface PromSeries {
   readonly value: string;
 }
 
+export interface PromExemplar {
+  readonly series: Readonly<Record<string, string>>;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: string;
+  /** Unix time, s. */
+  readonly timestamp: number;
+}
+
+interface Stored {
+  readonly seriesLabels: Record<string, string>;
+  readonly exemplars: readonly { labels: Record<string, string>; value: string; timestamp: number }[];
+}
+
 /** A real Prometheus that scrapes one target, with its data in a folder of its own. */
 export class PrometheusServer {
   private constructor(
@@ -28,6 +41,7 @@ export class PrometheusServer {
     target: string,
     interval = '500ms',
     settings: readonly string[] = [],
+    flags: readonly string[] = [],
   ): Promise<PrometheusServer> {
     const folder = mkdtempSync(join(tmpdir(), 'bee-prometheus-'));
     const { host, pathname, protocol } = new URL(target);
@@ -49,6 +63,7 @@ ${settings.map((line) => `    ${line}\n`).join('')}    static_configs: [{ target
         `--storage.tsdb.path=${join(folder, 'data')}`,
         `--web.listen-address=127.0.0.1:${port}`,
         '--log.level=warn',
+        ...flags,
       ],
       { stdio: ['ignore', 'ignore', 'pipe'] },
     );
@@ -86,6 +101,19 @@ ${settings.map((line) => `    ${line}\n`).join('')}    static_configs: [{ target
     };
     if (answer.status !== 'success') throw new Error(`${query}: ${answer.error}`);
     return answer.data.result.map(({ metric, value }) => ({ metric, value: value[1] }));
+  }
+
+  /** What it keeps of exemplars, which takes `--enable-feature=exemplar-storage`. */
+  async exemplars(query: string): Promise<PromExemplar[]> {
+    const range = { start: `${Date.now() / 1000 - 600}`, end: `${Date.now() / 1000 + 600}` };
+    const response = await fetch(
+      `${this.url}/api/v1/query_exemplars?${new URLSearchParams({ query, ...range })}`,
+    );
+    const { data, error } = (await response.json()) as { data?: Stored[]; error?: string };
+    if (!data) throw new Error(`${query}: ${error}`);
+    return data.flatMap(({ seriesLabels, exemplars }) =>
+      exemplars.map(({ labels, value, timestamp }) => ({ series: seriesLabels, labels, value, timestamp })),
+    );
   }
 
   /** Samples that it refused: the same series twice in one scrape, or out of order. */

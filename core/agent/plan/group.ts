@@ -2,6 +2,7 @@ import type { MapConfig } from '../../../config/index.js';
 import type { Layout } from '../../bpf/index.js';
 import { type GroupPlan, type Leaf, scalarLeaves } from '../../decode/index.js';
 import { labelNames } from '../../metrics/index.js';
+import { exemplarPlan } from './exemplar.js';
 import { PlanError } from './problem.js';
 import { field, flatPath } from './record.js';
 import { bucketLeaf, DEFAULT_BUCKETS, entryValues, exponentialOf, ringValues } from './values.js';
@@ -29,6 +30,9 @@ export function groupOf(
     );
   const excluded = new Set([...values, ...(bucket ? [bucket] : [])].map((leaf) => leaf.path.join('\0')));
   if (timestamp) excluded.add(timestamp.join('\0'));
+  const exemplar = config.exemplar?.map((name) => field(record, name, source, 'exemplar'));
+  // What tells single records apart would make each a series.
+  for (const leaf of exemplar ?? []) excluded.add(leaf.path.join('\0'));
   const labels = config.labels
     ? config.labels.map((label) => field(record, label, source, 'labels'))
     : scalarLeaves(record, source === 'entry' ? 'key' : undefined).filter(
@@ -51,6 +55,7 @@ export function groupOf(
         ? { bounds: exponentialOf(config, values[0]!)?.bounds ?? config.buckets ?? DEFAULT_BUCKETS }
         : {}),
       ...(bucket ? { bucket: bucket.path } : {}),
+      ...(exemplar ? { exemplar: exemplarPlan(exemplar) } : {}),
     },
   };
 }

@@ -111,6 +111,11 @@ function planMap(
   context: PlanContext,
 ): MapPlan {
   const source = map.type === 'ringbuf' ? 'ring' : 'entry';
+  if (config.exemplar && (source === 'entry' || (kind !== 'counter' && kind !== 'histogram')))
+    throw new PlanError(
+      `exemplars are records that a ring buffer's counter or histogram has counted, and this is ${kind === 'event' ? 'an' : 'a'} ${kind} of a ${map.type}. Remove it`,
+      'exemplar',
+    );
   if (source === 'entry' && !READABLE.has(map.type)) {
     throw new PlanError(
       `maps of type ${map.type} cannot be exported. There are: ringbuf, ${[...READABLE].join(', ')}`,

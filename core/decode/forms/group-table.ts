@@ -4,6 +4,7 @@ import { type Leaf, leafAt } from '../leaves.js';
 import type { DecodePlan, GroupOutput, GroupPlan } from '../plan.js';
 import type { Memory } from '../read.js';
 import { Accumulator, grownFloats, integerValues } from './accumulator.js';
+import { Exemplars } from './exemplars.js';
 import { hashOf, keyWords } from './group-key.js';
 
 /** Labels of one map may have so many bytes; a hash key has 512 at the most. */
@@ -27,6 +28,7 @@ export class GroupTable {
   readonly key: Uint32Array;
   readonly bucketLeaf: Leaf | undefined;
   readonly bounds: readonly number[];
+  readonly exemplars: Exemplars | undefined;
   buckets = new Float64Array(0);
   touched: Uint32Array = new Uint32Array(64);
   touchedCount = 0;
@@ -62,6 +64,8 @@ export class GroupTable {
     this.bucketLeaf = this.plan.bucket ? leafAt(plan.record, this.plan.bucket) : undefined;
     const leaves = this.plan.values.map((path) => valueAt(plan, group.kind, path));
     this.accumulators = (leaves.length > 0 ? leaves : [undefined]).map((leaf) => new Accumulator(leaf));
+    if (group.exemplar)
+      this.exemplars = new Exemplars(plan, group.exemplar, leaves[0], this.bounds.length + 1);
     if (this.bucketLeaf) {
       requireInteger(this.bucketLeaf, 'bucket');
       requireInteger(leaves[0], 'count');
@@ -97,6 +101,7 @@ export class GroupTable {
     this.clearKeys();
     this.growGroups(64);
     this.stamp.fill(0);
+    this.exemplars?.reset();
   }
 
   begin(): void {
@@ -150,6 +155,7 @@ export class GroupTable {
       for (const accumulator of this.accumulators) accumulator.clear(group);
       const width = this.bounds.length + 1;
       if (this.plan.bounds) this.buckets.fill(0, group * width, (group + 1) * width);
+      this.exemplars?.clear(group);
     }
     return group;
   }
@@ -213,10 +219,11 @@ export class GroupTable {
     this.stamp = grown(this.stamp, size);
     for (const accumulator of this.accumulators) accumulator.grow(size);
     if (this.plan.bounds) this.buckets = grownFloats(this.buckets, size * (this.bounds.length + 1));
+    this.exemplars?.grow(size);
   }
 
-  /** `lo` and `hi`: what is added to the sum; together they are the value, wide ones in halves. */
-  observe(group: number, value: number, lo: number, hi: number): void {
+  /** `lo` and `hi`: what is added to the sum; together they are the value, wide ones in halves. Gives the bucket's slot. */
+  observe(group: number, value: number, lo: number, hi: number): number {
     const { bounds } = this;
     let low = 0;
     let high = bounds.length;
@@ -225,20 +232,24 @@ export class GroupTable {
       if (value <= bounds[middle]!) high = middle;
       else low = middle + 1;
     }
-    this.buckets[group * (bounds.length + 1) + low]!++;
+    const slot = group * (bounds.length + 1) + low;
+    this.buckets[slot]!++;
     const sum = this.accumulators[0]!;
     sum.lo[group]! += lo;
     sum.hi[group]! += hi;
+    return slot;
   }
 
   /** An integer that no number holds; a bigint compares with a number exactly. */
-  observeWide(group: number, value: bigint, lo: number, hi: number): void {
+  observeWide(group: number, value: bigint, lo: number, hi: number): number {
     const { bounds } = this;
     const found = bounds.findIndex((bound) => value <= bound);
-    this.buckets[group * (bounds.length + 1) + (found < 0 ? bounds.length : found)]!++;
+    const slot = group * (bounds.length + 1) + (found < 0 ? bounds.length : found);
+    this.buckets[slot]!++;
     const sum = this.accumulators[0]!;
     sum.lo[group]! += lo;
     sum.hi[group]! += hi;
+    return slot;
   }
 
   row(group: number, bucket: bigint, count: bigint): void {

@@ -339,3 +339,62 @@ describe('collect', () => {
     expect(turns).toBeGreaterThan(10);
   });
 });
+
+describe('exemplars', () => {
+  const exemplar = (group: number, bucket: number, value: number, id: string) => ({
+    group,
+    bucket,
+    labels: [['id', id] as const],
+    value,
+    time: 5n,
+  });
+
+  it('are kept one a bucket, the newest, in the unit of the family; 64 a series at most', async () => {
+    const store = new SeriesStore();
+    const bounds = Array.from({ length: 99 }, (_, i) => i);
+    const handle = store.register(
+      source('hist_wait', 'histogram', 'ring', {
+        bounds,
+        families: [metricName({ map: 'hist_wait', kind: 'histogram', duration: true })],
+      }),
+    );
+    const worker = new Worker();
+    const put = (...exemplars: ReturnType<typeof exemplar>[]) =>
+      handle.apply(
+        {
+          ...worker.output([[['x'], 1, { buckets: new Float64Array(100) }]]),
+          buckets: new Float64Array(100),
+          exemplars,
+        },
+        9n,
+      );
+    const shown = async () => (await store.collect()).families[0]!.series[0]!.exemplars;
+    put();
+    expect(await shown()).toBeUndefined();
+    put(exemplar(1, 0, 5e8, 'old'), exemplar(1, 1, 1e9, 'b'));
+    put(exemplar(1, 0, 25e7, 'new'));
+    expect(await shown()).toEqual([
+      { labels: [['id', 'b']], value: 1, time: 5n },
+      { labels: [['id', 'new']], value: 0.25, time: 5n },
+    ]);
+    for (let bucket = 0; bucket < 100; bucket++) put(exemplar(1, bucket, bucket, `${bucket}`));
+    expect((await shown())!.map(({ labels }) => labels[0]![1])).toEqual(
+      Array.from({ length: 64 }, (_, i) => `${36 + i}`),
+    );
+  });
+
+  it('of a counter are shown also where the value stays', async () => {
+    const store = new SeriesStore();
+    const handle = store.register(source('counter_x', 'counter', 'ring'));
+    const worker = new Worker();
+    const ids = async () =>
+      (await store.collect()).families[0]!.series[0]!.exemplars?.map(({ labels }) => labels[0]![1]);
+    handle.apply({ ...worker.output([[['x'], 3]]), exemplars: [exemplar(1, 0, 3, 'a')] }, 1n);
+    expect(await ids()).toEqual(['a']);
+    handle.apply({ ...worker.output([[['x'], 0]]), exemplars: [exemplar(1, 0, 0, 'b')] }, 2n);
+    expect(await ids()).toEqual(['b']);
+    // A drain without one leaves what there is.
+    handle.apply(worker.output([[['x'], 1]]), 3n);
+    expect(await ids()).toEqual(['b']);
+  });
+});

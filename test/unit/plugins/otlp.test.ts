@@ -268,6 +268,61 @@ describe('metrics', () => {
     });
   });
 
+  it.each(['http/protobuf', 'http/json'])('have their exemplars: %s', async (protocol) => {
+    await open({ protocol, compression: 'none' });
+    const batch = metricBatch(9_000n, { counter: 5 });
+    const exemplars = [
+      { labels: [['pid', '7'] as const], value: 2, time: 8_000n },
+      { labels: [], value: 0.75, time: 8_001n },
+    ];
+    await writeMetrics({
+      ...batch,
+      families: batch.families.map((family) => ({
+        ...family,
+        series: family.series.map((one) => (family.type === 'gauge' ? one : { ...one, exemplars })),
+      })),
+    });
+    const { body } = posts[0]!;
+    const message = (
+      protocol === 'http/json' ? JSON.parse(body.toString()) : decode('ExportMetricsServiceRequest', body)
+    ) as {
+      resourceMetrics: {
+        scopeMetrics: { metrics: Record<string, { dataPoints?: { exemplars?: unknown }[] }>[] }[];
+      }[];
+    };
+    const { metrics } = message.resourceMetrics[0]!.scopeMetrics[0]!;
+    const wanted = [
+      {
+        filteredAttributes: [{ key: 'pid', value: { stringValue: '7' } }],
+        timeUnixNano: '8000',
+        asInt: '2',
+      },
+      { timeUnixNano: '8001', asDouble: 0.75 },
+    ];
+    expect(metrics[0]!.sum!.dataPoints![0]!.exemplars).toMatchObject(wanted);
+    expect(metrics[1]!.gauge!.dataPoints![0]!.exemplars ?? []).toEqual([]);
+    expect(metrics[2]!.histogram!.dataPoints![0]!.exemplars).toMatchObject(wanted);
+  });
+
+  it('have, as differences, only the exemplars since what arrived last', async () => {
+    await open({ temporality: 'delta', protocol: 'http/json', compression: 'none' });
+    const sent = async (time: bigint, counter: number) => {
+      const batch = metricBatch(time, { counter });
+      const exemplars = [5n, 15n].map((at) => ({ labels: [], value: 1, time: at }));
+      const [first, ...rest] = batch.families;
+      await writeMetrics({
+        ...batch,
+        families: [{ ...first!, series: first!.series.map((one) => ({ ...one, exemplars })) }, ...rest],
+      });
+      const { metrics } = JSON.parse(posts.at(-1)!.body.toString()).resourceMetrics[0].scopeMetrics[0];
+      return (metrics[0].sum.dataPoints[0].exemplars as { timeUnixNano: string }[]).map(
+        ({ timeUnixNano }) => timeUnixNano,
+      );
+    };
+    expect(await sent(10n, 1)).toEqual(['5', '15']);
+    expect(await sent(20n, 2)).toEqual(['15']);
+  });
+
   it('are the same in JSON', async () => {
     await open({ protocol: 'http/json', compression: 'none' });
     await writeMetrics(metricBatch(9_000n, { counter: 5, gauge: Number.NaN }));

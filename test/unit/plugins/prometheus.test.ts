@@ -114,6 +114,43 @@ h_seconds_count{a="x"} 10
     ]);
   });
 
+  it('shows exemplars in OpenMetrics, on counters and buckets, the newest of a bucket', async () => {
+    const exemplar = (value: number, time: bigint, id = `${value}`) => ({
+      labels: [['id', id] as const],
+      value,
+      time,
+    });
+    const counter = family('c_total', 'counter', [
+      {
+        ...series([], 3),
+        exemplars: [exemplar(1, 1_700_000_000_000_000_001n, '"\\\n')],
+      },
+    ]);
+    const [first] = HISTOGRAM.series;
+    const histogram = {
+      ...HISTOGRAM,
+      series: [
+        {
+          ...first!,
+          exemplars: [exemplar(0.5, 2n), exemplar(1, 1n), exemplar(Number.POSITIVE_INFINITY, 3n)],
+        },
+      ],
+    };
+    // A counter whose name OpenMetrics does not take is of unknown type, and these have none.
+    const taken = [
+      family('x', 'gauge', [series([], 1)]),
+      family('x_total', 'counter', [{ ...series([], 2), exemplars: [exemplar(1, 1n)] }]),
+    ];
+    const shown = await text([counter, histogram, ...taken], 'openmetrics');
+    parseExposition(shown, 'openmetrics');
+    expect(shown.split('\n').filter((line) => line.includes(' # '))).toEqual([
+      'c_total 3 # {id="\\"\\\\\\n"} 1 1700000000.000000001',
+      'h_seconds_bucket{a="x",le="1.0"} 3 # {id="0.5"} 0.5 0.000000002',
+      'h_seconds_bucket{a="x",le="+Inf"} 10 # {id="Infinity"} +Inf 0.000000003',
+    ]);
+    expect(await text([counter, histogram, ...taken], 'text')).not.toContain(' # ');
+  });
+
   it('escapes help, and shows no family without series', async () => {
     const one = family('x', 'gauge', [series([], -1)], { help: 'a\\b"c"\nd' });
     expect(await text([one, family('y', 'gauge', [])], 'text')).toBe(
