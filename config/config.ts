@@ -125,8 +125,21 @@ export interface AgentConfig {
   readonly labels: Readonly<Record<string, string>>;
   /** Repositories that images may come from: `HOST/REPOSITORY`, `HOST/PATH/*`, `HOST/*`. Absent: all. */
   readonly allow?: readonly string[];
+  /** By host, lower case, with a port where it has one. Absent ones: TLS by the machine's authorities; HTTP on loopback. */
+  readonly registries: Readonly<Record<string, RegistryConfig>>;
+  /** ms that a pull may take. Default 120000. */
+  readonly pullTimeout: number;
   /** Image store. Default: `BEE_STORAGE`, then `~/.bumblebee/store`. */
   readonly storage?: string;
+}
+
+export interface RegistryConfig {
+  /** HTTP without TLS; `false`: TLS on loopback, too. */
+  readonly plainHttp?: boolean;
+  /** Accept any certificate. */
+  readonly insecure?: boolean;
+  /** PEM file of further certificate authorities, absolute. */
+  readonly caFile?: string;
 }
 
 export type ListenAddress =

@@ -7,11 +7,12 @@ import type {
   MapConfig,
   ParamValue,
   ProbeConfig,
+  RegistryConfig,
   SinkConfig,
 } from './config.js';
 import { defaultProbeName } from './probe-name.js';
 import { DEFAULT_SINKS } from './rules.js';
-import type { ConfigFile, MapEntry, ProbeEntry, SinkEntry, VerifyEntry } from './schema.js';
+import type { ConfigFile, MapEntry, ProbeEntry, RegistryEntry, SinkEntry, VerifyEntry } from './schema.js';
 import { descend, type SourceNode } from './source-node.js';
 
 const DEFAULT_LISTEN: ListenAddress = { kind: 'tcp', host: '127.0.0.1', port: 9091 };
@@ -102,7 +103,7 @@ function resolveAgent(
   directory: string,
   root: SourceNode,
 ): AgentConfig {
-  const { listen = DEFAULT_LISTEN, workers, labels = {}, storage, allow } = agent;
+  const { listen = DEFAULT_LISTEN, workers, labels = {}, storage, allow, registries = {} } = agent;
   return {
     listen: listen.kind === 'unix' ? { kind: 'unix', path: absolute(listen.path, directory) } : listen,
     workers: workers ?? Math.min(2, availableParallelism()),
@@ -113,9 +114,24 @@ function resolveAgent(
         descend(root, ['agent', 'labels', name]).node.text ?? String(value),
       ]),
     ),
+    registries: Object.fromEntries(
+      Object.entries(registries).map(([host, entry]) => [
+        host.toLowerCase(),
+        resolveRegistry(entry, directory),
+      ]),
+    ),
+    pullTimeout: agent.pull_timeout ?? 2 * MINUTE,
     ...(allow === undefined ? {} : { allow }),
     ...(storage === undefined ? {} : { storage: absolute(storage, directory) }),
   };
+}
+
+function resolveRegistry({ plain_http, insecure, ca }: RegistryEntry, directory: string): RegistryConfig {
+  return defined({
+    plainHttp: plain_http,
+    insecure,
+    caFile: ca === undefined ? undefined : absolute(ca, directory),
+  });
 }
 
 function absolute(path: string, directory: string): string {

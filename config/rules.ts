@@ -23,6 +23,8 @@ export function checkRules(file: unknown, context: RuleContext): void {
       ['agent', 'verify'],
       'found no key, expected the public key that images are verified with. Add: key: cosign.pub',
     );
+  if (isMapping(file.agent) && isMapping(file.agent.registries))
+    checkRegistries(file.agent.registries, context);
   if (!Array.isArray(file.probes)) return;
   const sinks = isMapping(file.sinks) ? Object.keys(file.sinks) : DEFAULT_SINKS;
   const names = new Map<string, number>();
@@ -37,6 +39,24 @@ export function checkRules(file: unknown, context: RuleContext): void {
       if (isMapping(map)) checkBuckets(map.buckets, [...path, 'maps', name, 'buckets'], context);
     }
   });
+}
+
+function checkRegistries(registries: Mapping, { report }: RuleContext): void {
+  const hosts = new Set<string>();
+  for (const [host, registry] of Object.entries(registries)) {
+    const path = ['agent', 'registries', host];
+    if (hosts.has(host.toLowerCase()))
+      report(
+        'duplicate_name',
+        path,
+        'the same host a second time: capital letters make no difference. Remove one',
+      );
+    hosts.add(host.toLowerCase());
+    if (!isMapping(registry) || registry.plain_http !== true) continue;
+    for (const key of ['ca', 'insecure'])
+      if (registry[key] !== undefined && registry[key] !== false)
+        report('conflict', [...path, key], 'found beside plain_http, which has no certificates. Remove one');
+  }
 }
 
 function checkSource(probe: Mapping, path: ConfigPath, { report }: RuleContext): void {

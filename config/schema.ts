@@ -30,6 +30,11 @@ const ALLOW =
 const ALLOW_EXPECTED =
   'a registry and a repository (ghcr.io/solo-io/tcpconnect), all below a path (ghcr.io/solo-io/*) or all of a registry (ghcr.io/*), without tag or digest';
 
+/** A host as in {@link ALLOW}. */
+const REGISTRY =
+  /^(?:localhost|[a-zA-Z0-9-]+(?:\.[a-zA-Z0-9-]+)+|\[[0-9a-fA-F:]+\]|[a-zA-Z0-9-]+(?=:))(?::\d{1,5})?$/;
+const REGISTRY_EXPECTED = 'a registry: its host, with a port where it has one, such as registry.lan:5000';
+
 function pattern(expected: string, regex: RegExp) {
   return z.string({ error: expected }).regex(regex, { error: expected });
 }
@@ -268,6 +273,21 @@ export const sinkSchema = z.looseObject({
     .describe("How events are put together for one write. Default: the sink's own, else as they come."),
 });
 
+export const registrySchema = z.strictObject({
+  plain_http: z
+    .boolean()
+    .optional()
+    .describe(
+      'Speak HTTP without TLS. Default: on this machine only (localhost), unless `ca` or `insecure` is given.',
+    ),
+  insecure: z.boolean().optional().describe('Accept any certificate. Default false.'),
+  ca: line('the path of a file of certificates')
+    .optional()
+    .describe(
+      "PEM file of further certificate authorities, beside the machine's own. Relative to this file.",
+    ),
+});
+
 export const agentSchema = z.strictObject({
   listen: z
     .string({ error: 'an address such as 127.0.0.1:9091, [::1]:9091, :9091 or unix:/run/bee-agent.sock' })
@@ -304,6 +324,15 @@ export const agentSchema = z.strictObject({
     .describe(
       'Repositories that images may come from: HOST/REPOSITORY, HOST/PATH/* or HOST/*. Default: all.',
     ),
+  registries: z
+    .record(z.string().regex(REGISTRY, { error: REGISTRY_EXPECTED }), registrySchema, {
+      error: 'a mapping of registries to settings',
+    })
+    .optional()
+    .describe('How registries are spoken to, by host. Credentials are those of bee login and Docker.'),
+  pull_timeout: duration(1000, DAY_MS)
+    .optional()
+    .describe('Time that the pull of an image may take. Default 2m.'),
   storage: line('a directory')
     .optional()
     .describe('Image store. Default: BEE_STORAGE, then ~/.bumblebee/store.'),
@@ -327,6 +356,7 @@ export const fileSchema = z.strictObject({
 export type ConfigFile = z.output<typeof fileSchema>;
 export type ProbeEntry = z.output<typeof probeSchema>;
 export type VerifyEntry = z.output<typeof verifySchema>;
+export type RegistryEntry = z.output<typeof registrySchema>;
 export type MapEntry = z.output<typeof mapSchema>;
 export type SinkEntry = z.output<typeof sinkSchema>;
 

@@ -57,7 +57,6 @@ export class Agent {
   private watcher: RingWatcher | undefined;
   private server: AgentServer | undefined;
   private probes: ProbeSupervisor[] = [];
-  private startUpOver = false;
   private stopping: Promise<void> | undefined;
   private resolveEnded!: () => void;
   /** Resolves when the agent has a reason of its own to stop: start-up failed, or its only sink ended. */
@@ -116,7 +115,6 @@ export class Agent {
       );
     });
     const up = await Promise.all(this.probes.map((probe) => probe.start()));
-    this.startUpOver = true;
     if (this.stopping) return;
     const failed = this.probes.filter((probe) => !probe.up);
     if (this.options.strict && failed.length > 0)
@@ -212,7 +210,8 @@ export class Agent {
 
   status(): AgentStatus {
     return {
-      ready: this.startUpOver && this.probes.some((probe) => probe.up),
+      // Whatever a registry does, those that it does not concern are ready.
+      ready: this.probes.some((probe) => probe.up) && this.probes.every((probe) => probe.isSettled),
       version: this.version,
       started: new Date(this.started).toISOString(),
       probes: this.probes.map((probe) => {

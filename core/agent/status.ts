@@ -1,6 +1,6 @@
 /** What `/readyz`, `/api/v1/probes` and the status page show. */
 export interface AgentStatus {
-  /** Start-up is over and at least one probe runs. */
+  /** At least one probe runs, and every other runs, has failed or waits for its registry. */
   readonly ready: boolean;
   readonly version: string;
   /** ISO 8601. */
@@ -14,7 +14,8 @@ export interface ProbeStatus {
   /** Reference or file, as configured. */
   readonly source: string;
   readonly digest?: string;
-  readonly state: 'starting' | 'running' | 'failed' | 'stopped';
+  /** `pulling`: a registry is asked for the image, or for its signatures. */
+  readonly state: 'starting' | 'pulling' | 'running' | 'failed' | 'stopped';
   readonly error?: string;
   /** ISO 8601, where `failed`. */
   readonly retryAt?: string;

@@ -65,6 +65,7 @@ export function ioError(doing: string, path: string, cause: unknown): OciError {
 }
 
 const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file or folder',
   EACCES: 'permission denied',
   EPERM: 'not permitted',
   EROFS: 'the file system is read-only',

@@ -1,10 +1,13 @@
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, copyFileSync, cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ImageStore } from '../../core/oci/index.js';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { ImageStore, parseReference, pushImage, Registries } from '../../core/oci/index.js';
 import { AgentProcess } from '../support/agent.js';
+import { isInstalled } from '../support/bee.js';
+import { makeCa, makeCertificate } from '../support/certificates.js';
+import { DockerRegistry } from '../support/registry.js';
 import { WebServer } from '../support/web-server.js';
 
 const STORE = fileURLToPath(new URL('../fixtures/bumblebee/store', import.meta.url));
@@ -46,10 +49,35 @@ describe('a registry that hangs', () => {
     );
     await agent.until(() => hanging.asked.length > 0);
     await agent.until(async () => (await states(agent)).execs === 'running');
-    expect(await states(agent)).toEqual({ slow: 'starting', execs: 'running' });
+    expect(await states(agent)).toEqual({ slow: 'pulling', execs: 'running' });
+    // Ready is who runs: what the registry holds up is told of, and not waited for.
+    const ready = await fetch(`${agent.url}/readyz`);
+    expect({ status: ready.status, body: await ready.json() }).toMatchObject({
+      status: 200,
+      body: {
+        ready: true,
+        probes: [
+          { name: 'slow', state: 'pulling' },
+          { name: 'execs', state: 'running' },
+        ],
+      },
+    });
     // A pull may take two minutes; a stop ends it.
     expect(await agent.stop()).toBe(0);
     expect(agent.stderr).not.toMatch(/^\s+at /m);
+  }, 60_000);
+
+  it('is given up after pull_timeout, and asked again later', async () => {
+    const agent = await AgentProcess.begin(
+      config(`  - { image: "${hanging.host}/a/slow:v1", name: slow }
+  - { image: "${EXECS}", name: execs, pull: never }`).replace('storage:', 'pull_timeout: 1s, storage:'),
+    );
+    await agent.until(async () => (await states(agent)).slow === 'failed');
+    expect(agent.stderr).toContain(
+      `pulling it failed: ${hanging.host}/a/slow:v1 was not pulled within 1s (agent.pull_timeout)`,
+    );
+    await agent.until(async () => (await states(agent)).slow === 'pulling', 15_000);
+    expect(await agent.stop()).toBe(0);
   }, 60_000);
 
   it('does not stop what the store has, though it is asked first', async () => {
@@ -69,3 +97,63 @@ describe('a registry that hangs', () => {
     expect(await agent.stop()).toBe(0);
   }, 90_000);
 });
+
+describe.skipIf(!isInstalled('docker-registry') || !isInstalled('openssl'))(
+  'a registry with a certificate of its own (docker-registry or openssl is not installed: skipped)',
+  () => {
+    let registry: DockerRegistry;
+    let pki: string;
+    let name: string;
+    beforeAll(async () => {
+      pki = mkdtempSync(join(tmpdir(), 'bee-agent-pki-'));
+      makeCa(pki, 'ca');
+      makeCertificate(pki, 'server', 'ca');
+      registry = await DockerRegistry.start({
+        tls: `  tls: { certificate: ${join(pki, 'server.pem')}, key: ${join(pki, 'server.key')} }`,
+      });
+      name = `${registry.host}/own/execs:v1`;
+      const registries = new Registries({ env: {}, caFile: join(pki, 'ca.pem') });
+      const pushed = { to: parseReference(name) };
+      await pushImage(new ImageStore(STORE), registries, parseReference(EXECS), pushed);
+      await registries.close();
+    });
+    afterAll(async () => {
+      await registry.stop();
+      rmSync(pki, { recursive: true, force: true });
+    });
+    const pulling = async (settings: string): Promise<string> => {
+      const agent = await AgentProcess.begin(
+        config(`  - { image: "${name}", name: execs }`).replace(
+          'storage:',
+          `registries: { "${registry.host}": ${settings} }, storage:`,
+        ),
+      );
+      await agent.until(() => /running:|no probe is running|failed/.test(agent.stderr), 30_000);
+      await agent.stop();
+      return agent.stderr;
+    };
+
+    it.each([
+      ['the authority that signed it', () => `{ ca: ${join(pki, 'ca.pem')} }`],
+      ['no care for certificates', () => '{ insecure: true }'],
+    ])('is pulled from with %s', async (_what, settings) => {
+      expect(await pulling(settings())).toContain(`pulled ${name} sha256:`);
+    });
+
+    it('is not pulled from otherwise, and the log says what helps', async () => {
+      expect(await pulling('{ plain_http: false }')).toMatch(
+        /its certificate is not trusted .*for the agent: agent\.registries/,
+      );
+      expect(await pulling(`{ ca: ${join(pki, 'none.pem')} }`)).toContain(
+        `cannot read the certificates in ${join(pki, 'none.pem')}: there is no such file or folder`,
+      );
+      const open = join(pki, 'open.pem');
+      copyFileSync(join(pki, 'ca.pem'), open);
+      chmodSync(open, 0o666);
+      if (process.getuid?.() === 0)
+        expect(await pulling(`{ ca: ${open} }`)).toContain(
+          `${open}: refused, as root: others can write it (mode 0666)`,
+        );
+    }, 60_000);
+  },
+);

@@ -1,10 +1,8 @@
 import { readFile, stat } from 'node:fs/promises';
-import type { AgentConfig, ProbeConfig } from '../../../config/index.js';
+import { type AgentConfig, formatDuration, type ProbeConfig } from '../../../config/index.js';
 import { checkSoundness, type ObjectSpec, parseObject } from '../../bpf/index.js';
 import {
   AllowList,
-  credentialFiles,
-  findCredential,
   type ImageStores,
   OciError,
   openStores,
@@ -12,12 +10,13 @@ import {
   parseReference,
   pullImage,
   type Reference,
-  Registries,
+  type Registries,
   withDefaultTag,
 } from '../../oci/index.js';
 import { AgentError, messageOf } from '../error.js';
 import type { Logger } from '../logger.js';
 import { ImageGate } from './image-gate.js';
+import { openRegistries } from './registries.js';
 
 /** The bytes of a probe, and what they say. */
 export interface ProbeImage {
@@ -29,26 +28,30 @@ export interface ProbeImage {
 
 const MAX_FILE_BYTES = 64 << 20;
 
-/** A pull that takes longer has failed. */
-const PULL_MS = 120_000;
-/** A registry that is silent for so long is not waited for: another probe, or the image in the store, may be ready. */
-const PATIENCE = { connectTimeout: 10_000, headerTimeout: 15_000, idleTimeout: 15_000, attempts: 3 };
 /** A pull that takes longer says how far it is, ms. */
 const PROGRESS_MS = 5_000;
 
 /** What the agent's config says of all images. */
-export type ImageSettings = Pick<AgentConfig, 'storage' | 'allow'>;
+export type ImageSettings = Pick<AgentConfig, 'storage' | 'allow' | 'registries' | 'pullTimeout'>;
+
+/** Who waits for an image, where the network may be used. */
+export interface ImageUse {
+  readonly log: Logger;
+  /** Aborted when the agent ends. */
+  readonly stop: AbortSignal;
+  /** Called before a registry is asked, for the image or its signatures: that may take as long as `pullTimeout`. */
+  readonly onPull: () => void;
+}
 
 /**
  * Read a probe from the store or a file: allowed, its digest verified, and signed where the config asks for it. What
- * was verified is what is returned: these very bytes. With a logger the probe's pull policy holds; without one the
- * network is not used.
+ * was verified is what is returned: these very bytes. With `use` the probe's pull policy holds; without it the network
+ * is not used.
  */
 export async function readProbeImage(
   config: ProbeConfig,
   settings: ImageSettings,
-  log?: Logger,
-  signal?: AbortSignal,
+  use?: ImageUse,
 ): Promise<ProbeImage> {
   if ('file' in config.source) {
     return specified({ program: await readObjectFile(config.source.file) });
@@ -56,9 +59,9 @@ export async function readProbeImage(
   const reference = parseReference(config.source.image);
   if (settings.allow !== undefined) new AllowList(settings.allow).require(reference);
   const stores = openStores({ storage: settings.storage, env: process.env });
-  const gate = await ImageGate.open(config.verify, stores, log);
-  const { program, digest } = log
-    ? await readByPolicy(reference, config.pull, { stores, gate, log, stop: signal })
+  const gate = await ImageGate.open(config.verify, stores, use?.log);
+  const { program, digest } = use
+    ? await readByPolicy(reference, config.pull, { ...use, stores, gate, settings })
     : await readStored(reference, { stores, gate });
   return specified({ program, digest });
 }
@@ -69,12 +72,10 @@ function specified(read: Omit<ProbeImage, 'spec'>): ProbeImage {
   return { ...read, spec: parseObject(read.program) };
 }
 
-interface Reading {
+interface Reading extends ImageUse {
   readonly stores: ImageStores;
   readonly gate: ImageGate;
-  readonly log: Logger;
-  /** Aborted when the agent ends. */
-  readonly stop: AbortSignal | undefined;
+  readonly settings: ImageSettings;
 }
 
 /** A registry that is down does not stop what is in the store; an image that is not trusted does stop. */
@@ -84,35 +85,53 @@ async function readByPolicy(
   reading: Reading,
 ): Promise<Probe> {
   if (policy === 'never') return readStored(reference, reading);
-  return withRegistries(async (registries) => {
-    if (policy === 'always') {
-      try {
-        return await pull(reference, reading, registries);
-      } catch (error) {
-        if (error instanceof OciError && error.code === 'UNTRUSTED') throw error;
-        const probe = await readStored(reference, reading, registries).catch((failure) => {
-          throw failure instanceof OciError && failure.code === 'NOT_FOUND' ? error : failure;
-        });
-        reading.log.warn(`pulling failed, the image in the store is used: ${messageOf(error)}`);
-        return probe;
-      }
-    }
-    try {
-      return await readStored(reference, reading, registries);
-    } catch (error) {
-      if (!(error instanceof OciError) || error.code !== 'NOT_FOUND') throw error;
-      return await pull(reference, reading, registries).catch((failure) => {
-        if (failure instanceof OciError && failure.code === 'UNTRUSTED') throw failure;
-        const message = `${error.message}, and pulling it failed: ${messageOf(failure)}`;
-        throw new AgentError('PROBE_FAILED', message, { cause: failure });
-      });
-    }
-  });
+  const registries = await openRegistries(reading.settings.registries);
+  try {
+    return policy === 'always'
+      ? await pulledOrStored(reference, reading, registries)
+      : await storedOrPulled(reference, reading, registries);
+  } finally {
+    await registries.close();
+  }
+}
+
+async function pulledOrStored(
+  reference: Reference,
+  reading: Reading,
+  registries: Registries,
+): Promise<Probe> {
+  try {
+    return await pull(reference, reading, registries);
+  } catch (error) {
+    if (error instanceof OciError && error.code === 'UNTRUSTED') throw error;
+    const probe = await readStored(reference, reading, registries).catch((failure) => {
+      throw failure instanceof OciError && failure.code === 'NOT_FOUND' ? error : failure;
+    });
+    reading.log.warn(`pulling failed, the image in the store is used: ${messageOf(error)}`);
+    return probe;
+  }
+}
+
+async function storedOrPulled(
+  reference: Reference,
+  reading: Reading,
+  registries: Registries,
+): Promise<Probe> {
+  try {
+    return await readStored(reference, reading, registries);
+  } catch (error) {
+    if (!(error instanceof OciError) || error.code !== 'NOT_FOUND') throw error;
+    return await pull(reference, reading, registries).catch((failure) => {
+      if (failure instanceof OciError && failure.code === 'UNTRUSTED') throw failure;
+      const message = `${error.message}, and pulling it failed: ${messageOf(failure)}`;
+      throw new AgentError('PROBE_FAILED', message, { cause: failure });
+    });
+  }
 }
 
 async function readStored(
   reference: Reference,
-  { stores, gate, stop }: Pick<Reading, 'stores' | 'gate'> & Partial<Pick<Reading, 'stop'>>,
+  { stores, gate, stop, onPull }: Pick<Reading, 'stores' | 'gate'> & Partial<Reading>,
   registries?: Registries,
 ): Promise<Probe> {
   const probe = await stores.readProbe(reference).catch((error) => {
@@ -121,15 +140,17 @@ async function readStored(
     if (pulled === reference || !(error instanceof OciError) || error.code !== 'NOT_FOUND') throw error;
     return stores.readProbe(pulled).catch(() => Promise.reject(error));
   });
+  if (registries !== undefined && !gate.isOpen) onPull?.();
   await gate.check(reference, probe.documents, registries, stop);
   return probe;
 }
 
 async function pull(image: Reference, reading: Reading, registries: Registries): Promise<Probe> {
-  const { stores, gate, log, stop } = reading;
+  const { stores, gate, log, stop, settings, onPull } = reading;
   const reference = withDefaultTag(image);
-  const late = AbortSignal.timeout(PULL_MS);
-  const signal = stop === undefined ? late : AbortSignal.any([late, stop]);
+  const late = AbortSignal.timeout(settings.pullTimeout);
+  const signal = AbortSignal.any([late, stop]);
+  onPull();
   let moved = 0;
   const timer = setInterval(
     () => log.info(`pulling ${reference.text}: ${Math.round(moved / 1000)} kB so far`),
@@ -144,21 +165,14 @@ async function pull(image: Reference, reading: Reading, registries: Registries):
       ...(gate.isOpen ? {} : { check: (documents) => gate.check(reference, documents, registries, signal) }),
     });
     log.info(`pulled ${reference.text} ${digest}`);
+  } catch (error) {
+    if (!late.aborted || stop.aborted) throw error;
+    const message = `${reference.text} was not pulled within ${formatDuration(settings.pullTimeout)} (agent.pull_timeout)`;
+    throw new AgentError('PROBE_FAILED', message, { cause: error });
   } finally {
     clearInterval(timer);
   }
   return readStored(reference, reading, registries);
-}
-
-async function withRegistries<T>(use: (registries: Registries) => Promise<T>): Promise<T> {
-  const { files } = credentialFiles({ env: process.env });
-  const credential = (registry: string) => findCredential(registry, { files });
-  const registries = new Registries({ ...PATIENCE, credential });
-  try {
-    return await use(registries);
-  } finally {
-    await registries.close();
-  }
 }
 
 async function readObjectFile(file: string): Promise<Uint8Array> {

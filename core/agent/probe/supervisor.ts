@@ -23,6 +23,7 @@ export class ProbeSupervisor {
   private timer: NodeJS.Timeout | undefined;
   private starting: Promise<boolean> | undefined;
   private stopped = false;
+  private settled = false;
   /** Ends a pull that is under way. */
   private readonly stopping = new AbortController();
   attempts = 0;
@@ -42,6 +43,11 @@ export class ProbeSupervisor {
     return this.state === 'running';
   }
 
+  /** Whether a start-up need not wait for it any longer: it runs, has failed, or waits for its registry. */
+  get isSettled(): boolean {
+    return this.settled;
+  }
+
   /** Why it does not run, in a sentence with its name. */
   get failure(): string {
     return `probe "${this.config.name}" failed to start: ${this.error ?? 'it was stopped'}`;
@@ -51,6 +57,7 @@ export class ProbeSupervisor {
   start(): Promise<boolean> {
     this.starting ??= this.startOnce().finally(() => {
       this.starting = undefined;
+      this.settled = true;
     });
     return this.starting;
   }
@@ -58,7 +65,14 @@ export class ProbeSupervisor {
   private async startOnce(): Promise<boolean> {
     this.attempts++;
     try {
-      this.image = await readProbeImage(this.config, this.images, this.log, this.stopping.signal);
+      this.image = await readProbeImage(this.config, this.images, {
+        log: this.log,
+        stop: this.stopping.signal,
+        onPull: () => {
+          this.state = 'pulling';
+          this.settled = true;
+        },
+      });
       const { host, config } = this;
       this.plan = planProbe(config, this.path, this.image, host.router.forms(config.name), host.labels);
       const [problem] = this.plan.problems;

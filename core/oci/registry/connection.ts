@@ -6,9 +6,15 @@ import type { Credential } from './credentials.js';
 import { createHttpClient, type HttpClient, type HttpOptions, type HttpRequest } from './http.js';
 import { type RetryOptions, withRetry } from './retry.js';
 
-export interface RegistryOptions extends HttpOptions, RetryOptions {
+/** How one registry is spoken to. */
+export interface TransportOptions extends Pick<HttpOptions, 'insecure' | 'caFile'> {
   /** Speak HTTP without TLS; with a loopback address that is the default, unless `insecure` or `caFile` say of TLS. */
   readonly plainHttp?: boolean | undefined;
+}
+
+export interface RegistryOptions extends TransportOptions, HttpOptions, RetryOptions {
+  /** Those that are spoken to in another way: by host, lower case, with the port as it is written in references. */
+  readonly registries?: Readonly<Record<string, TransportOptions>> | undefined;
   /** Asked once a registry, when it wants to know. */
   readonly credential?: ((registry: string) => Promise<Credential | undefined>) | undefined;
   /** Bytes of a piece of an upload. Default 8 MiB. */

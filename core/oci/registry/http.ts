@@ -203,10 +203,10 @@ function explain(code: string, why: string): string {
   if (code === 'ENOTFOUND') return 'no such host';
   if (code === 'EAI_AGAIN') return 'the name cannot be resolved at the moment';
   if (/^(?:CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERR_TLS_CERT)/.test(code)) {
-    return `its certificate is not trusted (${why}); --ca-file names an authority, --insecure accepts any`;
+    return `its certificate is not trusted (${why}); --ca-file names an authority, --insecure accepts any; for the agent: agent.registries`;
   }
   if (code.startsWith('ERR_SSL_WRONG_VERSION') || code === 'ERR_SSL_PACKET_LENGTH_TOO_LONG') {
-    return 'it does not speak TLS; --plain-http for a registry without';
+    return 'it does not speak TLS; --plain-http for a registry without; for the agent: plain_http in agent.registries';
   }
   return why;
 }

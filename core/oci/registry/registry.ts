@@ -19,23 +19,36 @@ import { type UploadContent, type UploadOptions, upload, uploadManifest } from '
  */
 export class Registries implements ImageSource {
   readonly label = 'the registry';
-  private readonly connection: Connection;
+  private readonly others: Connection;
+  private readonly own: ReadonlyMap<string, Connection>;
   /** Manifests that `resolve` read already. */
   private readonly manifests = new Map<Digest, Uint8Array>();
 
   constructor(options: RegistryOptions = {}) {
-    this.connection = new Connection(options);
+    this.others = new Connection(options);
+    this.own = new Map(
+      Object.entries(options.registries ?? {}).map(([host, transport]) => [
+        host,
+        new Connection({ ...options, ...transport }),
+      ]),
+    );
   }
 
-  close(): Promise<void> {
-    return this.connection.close();
+  async close(): Promise<void> {
+    await Promise.all([this.others, ...this.own.values()].map((connection) => connection.close()));
+  }
+
+  /** What one registry is set to holds for the hosts, too, that it leads to: its token server, its blobs' storage. */
+  private to(registry: string): Connection {
+    return this.own.get(registry.toLowerCase()) ?? this.others;
   }
 
   /** Ask whether the credentials are good. Throws `UNAUTHORIZED`. */
   async check(registry: string, signal?: AbortSignal): Promise<void> {
-    const url = new URL('/v2/', this.connection.origin(registry));
-    await this.connection.retrying(async () => {
-      const response = await this.connection.send(registry, { method: 'GET', url, signal }, '');
+    const connection = this.to(registry);
+    const url = new URL('/v2/', connection.origin(registry));
+    await connection.retrying(async () => {
+      const response = await connection.send(registry, { method: 'GET', url, signal }, '');
       if (!response.ok) throw await failure(response, url, `the registry ${registry}`);
       await discard(response);
     }, signal);
@@ -45,7 +58,7 @@ export class Registries implements ImageSource {
     const network = networkReference(reference);
     const wanted = network.digest ?? network.tag!;
     try {
-      const { bytes, mediaType } = await downloadManifest(this.connection, network, wanted, signal);
+      const { bytes, mediaType } = await downloadManifest(this.to(network.registry), network, wanted, signal);
       const digest = digestOf(bytes, network.digest?.startsWith('sha512:') ? 'sha512' : 'sha256');
       if (network.digest !== undefined && digest !== network.digest)
         throw new OciError('MISMATCH', `${network.registry} answers another manifest for ${reference.text}`);
@@ -71,13 +84,14 @@ export class Registries implements ImageSource {
     const { reference, limit } = options;
     if (size > limit)
       throw new OciError('TOO_LARGE', `${digest} has ${size} bytes, more than the ${limit} allowed`);
-    return download(this.connection, networkReference(reference), descriptor, options);
+    const network = networkReference(reference);
+    return download(this.to(network.registry), network, descriptor, options);
   }
 
   /** The tags of a repository, page by page. `NOT_FOUND` where the registry has no such repository. */
   tags(reference: Reference, signal?: AbortSignal): Promise<string[]> {
     const network = networkReference(reference);
-    return readPages(this.connection, network, 'tags/list?n=1000', signal, ({ tags }) =>
+    return readPages(this.to(network.registry), network, 'tags/list?n=1000', signal, ({ tags }) =>
       Array.isArray(tags) ? tags.filter((tag) => typeof tag === 'string') : [],
     );
   }
@@ -89,12 +103,18 @@ export class Registries implements ImageSource {
   async referrers(reference: Reference, digest: Digest, signal?: AbortSignal): Promise<readonly unknown[]> {
     const network = networkReference(reference);
     try {
-      return await readPages<unknown>(this.connection, network, `referrers/${digest}`, signal, manifestsOf);
+      return await readPages<unknown>(
+        this.to(network.registry),
+        network,
+        `referrers/${digest}`,
+        signal,
+        manifestsOf,
+      );
     } catch (error) {
       if (!(error instanceof OciError) || (error.code !== 'NOT_FOUND' && error.code !== 'REFUSED'))
         throw error;
     }
-    return readReferrersTag(this.connection, network, digest, signal);
+    return readReferrersTag(this.to(network.registry), network, digest, signal);
   }
 
   /** Upload a blob unless it is there. */
@@ -103,7 +123,8 @@ export class Registries implements ImageSource {
     content: UploadContent,
     options: UploadOptions = {},
   ): Promise<'there' | 'mounted' | 'pushed'> {
-    return upload(this.connection, networkReference(reference), content, options);
+    const network = networkReference(reference);
+    return upload(this.to(network.registry), network, content, options);
   }
 
   /**
@@ -117,10 +138,16 @@ export class Registries implements ImageSource {
   ): Promise<void> {
     const network = networkReference(reference);
     const name = options.byDigest || network.tag === undefined ? manifest.descriptor.digest : network.tag;
-    const { isListed } = await uploadManifest(this.connection, network, manifest, name, options.signal);
+    const { isListed } = await uploadManifest(
+      this.to(network.registry),
+      network,
+      manifest,
+      name,
+      options.signal,
+    );
     const subject = subjectOf(manifest);
     if (subject !== undefined && !isListed)
-      await addToReferrersTag(this.connection, network, subject.digest, manifest, options.signal);
+      await addToReferrersTag(this.to(network.registry), network, subject.digest, manifest, options.signal);
   }
 }
 

@@ -129,6 +129,8 @@ describe('a config', () => {
       listen: { kind: 'unix', path: '/run/bee-agent.sock' },
       workers: 2,
       labels: { node: 'n1', rack: '007' },
+      registries: {},
+      pullTimeout: 120_000,
       storage: '/etc/bee-agent/store',
     });
   });
@@ -157,6 +159,24 @@ agent:
     ]);
   });
 
+  it('has settings of registries, by host', () => {
+    const { config } = load(`
+probes: [{ image: a }]
+agent:
+  pull_timeout: 30s
+  registries:
+    Registry.LAN:5000: { plain_http: true }
+    harbor.example.com: { ca: harbor.pem }
+    "[::1]:5000": { insecure: true, plain_http: false }
+`);
+    expect(config.agent.pullTimeout).toBe(30_000);
+    expect(config.agent.registries).toEqual({
+      'registry.lan:5000': { plainHttp: true },
+      'harbor.example.com': { caFile: '/etc/bee-agent/harbor.pem' },
+      '[::1]:5000': { insecure: true, plainHttp: false },
+    });
+  });
+
   it('has defaults for all but the probes', () => {
     const { config } = load('probes: [{ image: x }]');
     const sink = { isolate: true, queue, options: {} };
@@ -168,6 +188,8 @@ agent:
       listen: { kind: 'tcp', host: '127.0.0.1', port: 9091 },
       workers: Math.min(2, availableParallelism()),
       labels: {},
+      registries: {},
+      pullTimeout: 120_000,
     });
   });
 

@@ -45,3 +45,28 @@ describe('a proxy', () => {
     }
   });
 });
+
+describe('settings of one registry', () => {
+  it('are for it alone, whatever the case of its name', async () => {
+    // Nobody listens there: what is spoken to by HTTPS is told apart.
+    const env = { HTTP_PROXY: `http://${proxy.host}`, HTTPS_PROXY: 'http://127.0.0.1:9' };
+    const registries = new Registries({
+      env,
+      attempts: 1,
+      registries: { 'registry.invalid:5000': { plainHttp: true } },
+    });
+    try {
+      const tags = (repository: string) => registries.tags(parseReference(repository));
+      expect(await tags('Registry.Invalid:5000/a/b')).toEqual(['by-proxy']);
+      for (const other of [
+        'registry.invalid/a/b',
+        'registry.invalid:5001/a/b',
+        'other.registry.invalid:5000/a',
+      ])
+        await expect(tags(other)).rejects.toMatchObject({ code: 'UNREACHABLE' });
+      expect(proxy.asked).toEqual(['GET http://registry.invalid:5000/v2/a/b/tags/list?n=1000']);
+    } finally {
+      await registries.close();
+    }
+  });
+});
