@@ -1,4 +1,4 @@
-import type { ConfigPath, Position } from './config.js';
+import type { ConfigPath, LoadedConfig, Position } from './config.js';
 
 /** What is wrong at one place of a config. */
 export type ProblemCode =
@@ -50,22 +50,25 @@ export type ConfigErrorCode =
 /** A config that cannot be used. `message` is complete, a line a problem: `file:line:column: …`. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
+  /** What is right in a file that is not, for finding out what else is wrong. Not to be run. */
+  readonly rest: LoadedConfig | undefined;
 
   constructor(
     readonly code: ConfigErrorCode,
     message: string,
     /** In the order of the file; every one that was found. Empty unless `invalid`. */
     readonly problems: readonly ConfigProblem[] = [],
-    options?: { cause?: unknown },
+    options?: { readonly cause?: unknown; readonly rest?: LoadedConfig | undefined },
   ) {
     super(message, options);
+    this.rest = options?.rest;
   }
 
-  static of(problems: readonly ConfigProblem[]): ConfigError {
+  static of(problems: readonly ConfigProblem[], rest?: LoadedConfig): ConfigError {
     const sorted = [...problems].sort(
       (a, b) => a.position.line - b.position.line || a.position.column - b.position.column,
     );
-    return new ConfigError('invalid', render(sorted), sorted);
+    return new ConfigError('invalid', render(sorted), sorted, { rest });
   }
 }
 
@@ -73,11 +76,15 @@ export class ConfigError extends Error {
 const SHOWN = 50;
 
 function render(problems: readonly ConfigProblem[]): string {
-  const lines = problems.slice(0, SHOWN).map(({ position: { file, line, column }, message }) => {
-    return `${file}:${line}:${column}: ${message}`;
-  });
+  const lines = problems
+    .slice(0, SHOWN)
+    .map(({ position, message }) => `${renderPosition(position)}: ${message}`);
   if (problems.length > SHOWN) lines.push(`… and ${problems.length - SHOWN} more problems`);
   return lines.join('\n');
+}
+
+export function renderPosition({ file, line, column }: Position): string {
+  return `${file}:${line}:${column}`;
 }
 
 /** `probes[0].maps.print_events.filter`; empty for the root. */
@@ -85,8 +92,8 @@ export function renderPath(path: ConfigPath): string {
   let text = '';
   for (const key of path) {
     if (typeof key === 'number') text += `[${key}]`;
-    else if (/^[\w-]+$/.test(key)) text += text === '' ? key : `.${key}`;
-    else text += `[${JSON.stringify(key)}]`;
+    else if (/^[\w-]{1,100}$/.test(key)) text += text === '' ? key : `.${key}`;
+    else text += `[${JSON.stringify(key.length > 100 ? `${key.slice(0, 100)}…` : key)}]`;
   }
   return text;
 }

@@ -7,6 +7,7 @@ export {
   type ConfigProblem,
   type ProblemCode,
   renderPath,
+  renderPosition,
 } from './error.js';
 export type { Environment } from './expand.js';
 export { findConfig } from './find.js';

@@ -7,6 +7,7 @@ import { ConfigError, type ConfigProblem, type ProblemCode } from './error.js';
 import type { Environment } from './expand.js';
 import { findConfig, searchedPlaces } from './find.js';
 import { resolve } from './resolve.js';
+import { salvage } from './salvage.js';
 import { descend } from './source-node.js';
 import { SourceText } from './source-text.js';
 import { requireTrusted } from './trust.js';
@@ -50,12 +51,11 @@ export function parseConfig(text: string | Uint8Array, file: string, env: Enviro
   const checked = document.root && validate(document.root, source);
   const problems = [...document.problems, ...(checked && 'problems' in checked ? checked.problems : [])];
   const { root } = document;
-  if (problems.length > 0 || !root || !checked || 'problems' in checked) throw ConfigError.of(problems);
-  return {
-    config: resolve(checked.file, file, root),
-    file,
-    locate: (path: ConfigPath) => source.position(descend(root, path).node.start),
-  };
+  if (!root || !checked) throw ConfigError.of(problems);
+  const locate = (path: ConfigPath) => source.position(descend(root, path).node.start);
+  if (problems.length > 0 || 'problems' in checked)
+    throw ConfigError.of(problems, salvage({ root, problems, file, locate }));
+  return { config: resolve(checked.file, file, root), file, locate };
 }
 
 async function read(file: string, { env, root }: LoadOptions): Promise<Uint8Array> {

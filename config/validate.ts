@@ -107,7 +107,7 @@ function isEmptyNode(node: SourceNode): boolean {
 }
 
 /** A key without a value (`agent:` with everything below it commented out) is not written. A sink's own options keep theirs. */
-function withoutEmpty(value: unknown, path: ConfigPath): unknown {
+export function withoutEmpty(value: unknown, path: ConfigPath): unknown {
   if (Array.isArray(value)) return value.map((item, index) => withoutEmpty(item, [...path, index]));
   if (typeof value !== 'object' || value === null || (path[0] === 'sinks' && path.length > 1)) return value;
   const entries = Object.entries(value).filter(([key, item]) => item !== null || keeps([...path, key]));

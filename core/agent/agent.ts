@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import { ConfigError, type LoadedConfig } from '../../config/index.js';
+import { ConfigError, type ConfigProblem, type LoadedConfig } from '../../config/index.js';
 import type { MetricBatch, SinkDefinition } from '../../plugins/sdk/index.js';
 import { DecodePool } from '../decode/index.js';
 import { RingWatcher } from '../kernel/index.js';
@@ -11,7 +11,7 @@ import { EventHub } from './http/events.js';
 import { type AgentServer, listen } from './http/server.js';
 import type { Logger } from './logger.js';
 import { LoopMonitor, type Suspect } from './loop-monitor.js';
-import type { Problem } from './plan/problem.js';
+import { ofProbe, type Problem } from './plan/problem.js';
 import type { PinFolders, ProbeHost } from './probe/running-probe.js';
 import { ProbeSupervisor } from './probe/supervisor.js';
 import { Router } from './router.js';
@@ -90,7 +90,7 @@ export class Agent {
     const { config } = this.loaded;
     const { log } = this.options;
     const { sinks, problems } = await prepareSinks(this.loaded, this.options.sinks);
-    failOn(problems, this.loaded);
+    if (problems.length > 0) throw ConfigError.of(configProblems(problems, this.loaded));
     this.openSinks(sinks);
     this.server = await listen({
       listen: config.agent.listen,
@@ -104,23 +104,35 @@ export class Agent {
     this.probes = config.probes.map((probe, i) => {
       const outlets = sinksOf(probe, sinks).map((sink) => this.sinks.get(sink.config.name)!.outlet);
       this.router.set(probe.name, outlets);
-      return new ProbeSupervisor(
-        probe,
-        ['probes', i],
-        outlets.map((outlet) => outlet.name),
-        this.probeHost(),
-        config.agent,
-        log.child(`probe=${probe.name}`),
-        !this.options.strict,
-      );
+      return new ProbeSupervisor(probe, {
+        sinks: outlets.map((outlet) => outlet.name),
+        host: this.probeHost(),
+        images: config.agent,
+        log: log.child(`probe=${probe.name}`),
+        retries: !this.options.strict,
+        path: ['probes', i],
+        locate: this.loaded.locate,
+      });
     });
     const up = await Promise.all(this.probes.map((probe) => probe.start()));
     if (this.stopping) return;
     const failed = this.probes.filter((probe) => !probe.up);
-    if (this.options.strict && failed.length > 0)
-      throw new AgentError('PROBE_FAILED', failed.map((probe) => probe.failure).join('\n'));
-    if (!up.includes(true))
-      throw new AgentError('NO_PROBE_RUNNING', 'no probe is running: see above for why each one failed');
+    if (this.options.strict && failed.length > 0) throw this.startFailure(failed);
+    if (up.includes(true)) return;
+    if (failed.every((probe) => probe.mistakes.length > 0))
+      throw new AgentError('BAD_CONFIG', 'no probe is running: the config of each is wrong, as said above');
+    throw new AgentError('NO_PROBE_RUNNING', 'no probe is running: see above for why each one failed');
+  }
+
+  /** With `strict`, of probes that did not start: mistakes of the config are told as such. */
+  private startFailure(failed: readonly ProbeSupervisor[]): Error {
+    const mistakes = failed.flatMap(({ config, mistakes }) =>
+      mistakes.map((mistake) => ofProbe(config.name, mistake)),
+    );
+    const others = failed.filter((probe) => probe.mistakes.length === 0).map((probe) => probe.failure);
+    if (mistakes.length === 0) return new AgentError('PROBE_FAILED', others.join('\n'));
+    for (const message of others) this.options.log.error(message);
+    return ConfigError.of(configProblems(mistakes, this.loaded));
   }
 
   private probeHost(): ProbeHost {
@@ -272,15 +284,12 @@ function circuitStatus({ circuit }: Outlet): SinkStatus['circuit'] {
   return { state, failures, ...(retryAt === undefined ? {} : { retryAt: new Date(retryAt).toISOString() }) };
 }
 
-/** Throw every problem at once, each with its place in the file. */
-export function failOn(problems: readonly Problem[], loaded: LoadedConfig): void {
-  if (problems.length === 0) return;
-  throw ConfigError.of(
-    problems.map(({ path, message }) => ({
-      code: 'bad_value',
-      path,
-      message,
-      position: loaded.locate(path),
-    })),
-  );
+/** Problems with their places in the file. */
+export function configProblems(problems: readonly Problem[], { locate }: LoadedConfig): ConfigProblem[] {
+  return problems.map(({ path, message }) => ({
+    code: 'bad_value',
+    path,
+    message,
+    position: locate(path),
+  }));
 }

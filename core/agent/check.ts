@@ -1,18 +1,37 @@
-import type { ConfigPath, LoadedConfig } from '../../config/index.js';
+import { ConfigError, type ConfigPath, type LoadedConfig } from '../../config/index.js';
 import { familyClash } from '../metrics/index.js';
-import { failOn } from './agent.js';
+import { configProblems } from './agent.js';
 import { messageOf } from './error.js';
 import type { MapPlan } from './plan/map-plan.js';
 import { planProbe } from './plan/probe-plan.js';
-import type { Problem } from './plan/problem.js';
+import { ofProbe, type Problem } from './plan/problem.js';
 import { readProbeImage } from './probe/probe-image.js';
 import { type PreparedSink, prepareSinks, sinksOf } from './sinks.js';
 
 /**
  * `--check`: everything that can be known without the kernel. Config and sinks' options; images in the store,
- * their digests, ELF and BTF; parameters, maps, fields and filters. Every problem is reported, not the first.
+ * their digests, ELF and BTF; parameters, maps, fields and filters. `load` reads the config. Throws a
+ * {@link ConfigError} with every problem: those of the file do not hide what else is wrong.
  */
-export async function check(loaded: LoadedConfig, print: (text: string) => void): Promise<number> {
+export async function check(
+  load: () => Promise<LoadedConfig>,
+  print: (text: string) => void,
+): Promise<number> {
+  const { loaded, faults } = await load().then(
+    (config) => ({ loaded: config, faults: [] }),
+    (error: unknown) => {
+      if (!(error instanceof ConfigError) || !error.rest) throw error;
+      return { loaded: error.rest, faults: error.problems };
+    },
+  );
+  const { problems, lines } = await findings(loaded);
+  const all = [...faults, ...configProblems(problems, loaded)];
+  if (all.length > 0) throw ConfigError.of(all);
+  print(`${loaded.file}: ok\n${lines.join('\n')}\n`);
+  return 0;
+}
+
+async function findings(loaded: LoadedConfig): Promise<{ problems: Problem[]; lines: string[] }> {
   const { config } = loaded;
   const { sinks, problems } = await prepareSinks(loaded);
   const lines: string[] = [];
@@ -23,21 +42,19 @@ export async function check(loaded: LoadedConfig, print: (text: string) => void)
     try {
       const image = await readProbeImage(probe, config.agent);
       const plan = planProbe(probe, path, image, formsOf(sinksOf(probe, sinks)), config.agent.labels);
-      problems.push(...plan.problems);
+      problems.push(...plan.problems.map((problem) => ofProbe(probe.name, problem)));
       planned.push({ path, maps: plan.maps });
       const maps = plan.maps.map((map) => `${map.spec.name} → ${map.export}`).join(', ');
       const { length } = plan.spec.programs;
       const programs = `${length} program${length === 1 ? '' : 's'}`;
       lines.push(`  probe ${probe.name}: ${programs}; ${maps || 'no map is exported'}`);
     } catch (error) {
-      problems.push({ path: [...path, key], message: `probe "${probe.name}": ${messageOf(error)}` });
+      problems.push(ofProbe(probe.name, { path: [...path, key], message: messageOf(error) }));
     }
   }
   problems.push(...clashesBetween(planned));
-  failOn(problems satisfies Problem[], loaded);
   for (const sink of sinks) lines.push(`  sink ${sink.config.name}: ${sink.config.type}`);
-  print(`${loaded.file}: ok\n${lines.join('\n')}\n`);
-  return 0;
+  return { problems, lines };
 }
 
 interface Planned {
@@ -50,10 +67,12 @@ function clashesBetween(planned: readonly Planned[]): Problem[] {
   const problems: Problem[] = [];
   for (const [i, { path, maps }] of planned.entries()) {
     for (const { series, spec } of maps) {
+      if (!series) continue;
       for (const other of planned.slice(0, i).flatMap((one) => one.maps)) {
-        const message = series && other.series && familyClash(series, other.series);
-        if (message !== undefined)
-          problems.push({ path: [...path, 'maps', spec.name, 'metric'], message: `probe ${message}` });
+        const message = other.series && familyClash(series, other.series);
+        if (message === undefined) continue;
+        const at = [...path, 'maps', spec.name, 'metric'];
+        problems.push(ofProbe(series.probe, { path: at, message }));
       }
     }
   }

@@ -1,5 +1,6 @@
 export type AgentErrorCode =
   | 'ADDRESS_IN_USE'
+  | 'BAD_CONFIG'
   | 'LISTEN_FAILED'
   | 'NO_PROBE_RUNNING'
   | 'PROBE_FAILED'

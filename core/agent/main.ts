@@ -81,14 +81,15 @@ async function main(): Promise<number> {
   // A log reader that went away is no reason to die.
   process.stderr.on('error', () => {});
   try {
-    const loaded = await loadConfig({
-      ...(flags.config === undefined ? {} : { file: flags.config }),
-      cwd: process.cwd(),
-      env: process.env,
-      root: process.getuid?.() === 0,
-    });
-    if (flags.check) return await check(loaded, (text) => process.stdout.write(text));
-    return await run(new Agent(loaded, { log, strict: flags.strict === true }), flags, log);
+    const load = () =>
+      loadConfig({
+        ...(flags.config === undefined ? {} : { file: flags.config }),
+        cwd: process.cwd(),
+        env: process.env,
+        root: process.getuid?.() === 0,
+      });
+    if (flags.check) return await check(load, (text) => process.stdout.write(text));
+    return await run(new Agent(await load(), { log, strict: flags.strict === true }), flags, log);
   } catch (error) {
     return report(error, log);
   }
@@ -131,7 +132,7 @@ function report(error: unknown, log: Logger): number {
       ? messageOf(error)
       : (error.stack ?? error.message),
   );
-  return FAILED;
+  return error instanceof AgentError && error.code === 'BAD_CONFIG' ? BAD_USAGE : FAILED;
 }
 
 const code = await main();

@@ -34,7 +34,7 @@ export function familyClash(a: SeriesSource, b: SeriesSource): string | undefine
     for (const [j, other] of b.families.entries()) {
       if (family.name !== other.name || (a === b && j >= i)) continue;
       const mine = place(a, family);
-      const theirs = place(b, other);
+      const theirs = `${a.probe === b.probe ? '' : `probe "${b.probe}", `}${place(b, other)}`;
       if (a.kind !== b.kind)
         return `${mine} would be the family ${family.name} as a ${a.kind}, which ${theirs} is as a ${b.kind}: rename one with \`metric:\``;
       if (a.probe === b.probe && sameNames(a.labelNames, b.labelNames))
@@ -44,8 +44,8 @@ export function familyClash(a: SeriesSource, b: SeriesSource): string | undefine
   return undefined;
 }
 
-function place({ probe, map }: SeriesSource, { field }: FamilyName): string {
-  return field === undefined ? `${probe}/${map}` : `${probe}/${map}, field "${field}",`;
+function place({ map }: SeriesSource, { field }: FamilyName): string {
+  return field === undefined ? `map "${map}"` : `map "${map}", field "${field}",`;
 }
 
 function sameNames(a: readonly string[], b: readonly string[]): boolean {

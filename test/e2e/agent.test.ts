@@ -173,7 +173,6 @@ describe('/events', () => {
     expect(await sequence('')).toEqual(range(2000, 3000));
     expect(await sequence('?limit=3&probe=flood&map=print_flood')).toEqual([2997, 2998, 2999]);
     expect(await sequence('?limit=0')).toEqual([]);
-    expect(await sequence('?probe=other')).toEqual([]);
   }, 30_000);
 
   it.each([
@@ -186,6 +185,27 @@ describe('/events', () => {
     const response = await fetch(`${agent.url}/events${query}`);
     expect(response.status).toBe(400);
     expect(await response.text()).toContain(message);
+  });
+
+  it('says which probes and maps there are, where one is asked for that can have no events', async () => {
+    const late = join(mkdtempSync(join(tmpdir(), 'bee-agent-')), 'late.o');
+    agent = await AgentProcess.start(
+      `probes:\n  - { file: ${flood}, name: flood }\n  - { file: ${late}, name: late }\n${JSON_OUT}\n${ANY_PORT}\n`,
+    );
+    const ask = async (query: string): Promise<[number, string]> => {
+      const response = await fetch(`${agent!.url}/events?${query}`);
+      return [response.status, await response.text()];
+    };
+    expect(await ask('probe=nope')).toEqual([404, 'No probe "nope". There is: flood, late\n']);
+    expect(await ask('probe=nope&follow')).toEqual([404, 'No probe "nope". There is: flood, late\n']);
+    expect(await ask('probe=flood&map=counter_groups')).toEqual([
+      404,
+      'No events of a map "counter_groups". There is: flood/print_flood\n',
+    ]);
+    expect(await ask('probe=flood&map=print_flood')).toEqual([200, '']);
+    // Not loaded yet: whatever map it is, it may come.
+    expect(await ask('probe=late&map=print_later')).toEqual([200, '']);
+    expect(await ask('map=print_later')).toEqual([200, '']);
   });
 
   it('follows: first the last, then the live ones, none missing and none twice', async () => {
@@ -268,6 +288,42 @@ describe('a probe that does not start', () => {
     const { code, stderr } = await runAgent('--config', file);
     expect(code).toBe(1);
     expect(stderr).toMatch(/no probe is running/);
+  });
+
+  const misspelt = `file: ${'OBJECT'}, params: { scael: 1 }, maps: { print_controls: { filter: 'wya == 1' } }`;
+
+  it('is told once with its place, and not tried again, where the config is what is wrong', async () => {
+    agent = await AgentProcess.start(two(misspelt.replace('OBJECT', controls)));
+    const { probes } = (await (await fetch(`${agent.url}/readyz`)).json()) as {
+      probes: { name: string; state: string; error: string; retryAt?: string }[];
+    };
+    const bad = probes.find((probe) => probe.name === 'bad');
+    expect(bad).toMatchObject({ state: 'failed' });
+    expect(bad).not.toHaveProperty('retryAt');
+    const file = join(agent.folder, 'probes.yaml');
+    const [first, second, ...more] = bad!.error.split('\n');
+    expect(first).toContain(`${file}:3:`);
+    expect(first).toMatch(/:\d+: it has no parameter "scael"\. Did you mean "scale"\?/);
+    expect(second).toMatch(/:3:\d+: map "print_controls": there is no field "wya"\. Did you mean "way"\?/);
+    expect(more).toEqual([]);
+    expect(agent.stderr.match(/scael/g)).toHaveLength(1);
+    expect(agent.stderr).toContain('Not tried again');
+    expect(await agent.sum('bee_agent_probe_up', 'probe="good"')).toBe(1);
+  });
+
+  it('ends the agent with exit code 2 where the config is wrong, and no probe is left or --strict', async () => {
+    const mixed = writeConfig(
+      `${two(misspelt.replace('OBJECT', controls)).replace('probes:', `probes:\n  - { file: ${failing.verifier}, name: refused }`)}`,
+    );
+    const strict = await runAgent('--config', mixed, '--strict');
+    expect(strict.code).toBe(2);
+    expect(strict.stderr).toMatch(/^\S+probes\.yaml:4:\d+: probe "bad": it has no parameter "scael"/m);
+    expect(strict.stderr).toMatch(/probe \\"refused\\" failed to start: .*map_value_or_null/);
+    const alone = writeConfig(`probes: [{ ${misspelt.replace('OBJECT', controls)} }]\n${ANY_PORT}\n`);
+    const only = await runAgent('--config', alone);
+    expect(only.code).toBe(2);
+    expect(only.stderr.match(/scael/g)).toHaveLength(1);
+    expect(only.stderr).toContain('no probe is running: the config of each is wrong');
   });
 
   it('names the image that is missing and the store that was searched', async () => {
@@ -444,7 +500,7 @@ describe('--check', () => {
     ['a parameter of the wrong type', 'probes:\n  - file: OBJECT\n    params: { scale: many }\n', '3:22'],
     ['a filter with a mistake', probe("{ filter: 'way == ' }"), '5:33'],
     ['a filter on no field', probe("{ filter: 'wya == 1' }"), '5:33'],
-    ['an unknown label', probe('{ export: counter, labels: [wya] }'), '5:50'],
+    ['an unknown label', probe('{ export: counter, labels: [wya] }'), '5:51'],
     ['a value that is no number', probe('{ export: gauge, value: text }'), '5:47'],
     ['a histogram without a value', probe('{ export: histogram }'), '5:'],
     ['buckets that go down', probe('{ export: histogram, value: scaled, buckets: [3, 1] }'), '5:'],
@@ -478,6 +534,38 @@ describe('--check', () => {
     const { code, stderr } = await runAgent('--config', file, '--check');
     expect(code).toBe(2);
     for (const at of ['3:18', '3:24', '4:', '5:11']) expect(stderr).toContain(`${file}:${at}`);
+  });
+
+  it('reports what is wrong in the file and behind it together, in the order of lines', async () => {
+    const file = writeConfig(`probes:
+  - file: ${controls}
+    name: c
+    flter: 5
+    params: { scael: 1, scale: 5000000000 }
+    maps:
+      print_controls:
+        export: counter
+        filter: 'wya == 1'
+        labels: [way, wyy, txet]
+        value: nope
+        timestamp: way
+      print_contrls: { export: event }
+  - { file: ${controls}, name: d, maps: { print_controls: { export: countr, filter: 'wya == 1' } } }
+  - { file: /no/such.o, sinks: [gone] }
+sinks:
+  s: { type: stdout, format: xml, queue: { timeout: 5 } }
+  t: { type: ./no-sink.js }
+agent: { listen: nowhere }
+`);
+    const { code, stderr } = await runAgent('--config', file, '--check');
+    expect(code).toBe(2);
+    const places = [...stderr.matchAll(/^\S+probes\.yaml:(\d+:\d+): /gm)].map(([, place]) => place);
+    const [file14, file15] = ['14:', '15:'].map((line) => expect.stringMatching(`^${line}`));
+    expect(places, stderr).toEqual([
+      ...['4:5', '5:22', '5:32', '9:17', '10:23', '10:28', '11:16', '12:20', '13:22'],
+      ...[file14, file15, file15, '17:30', '17:53', '18:14', '19:18'],
+    ]);
+    expect(stderr.match(/scael/g)).toHaveLength(1);
   });
 
   it('touches nothing: a config that is right says what would run', async () => {

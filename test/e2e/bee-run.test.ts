@@ -176,12 +176,12 @@ describe('bee run', () => {
 
   it.each([
     [['localhost:9/none:v1'], /no image localhost:9\/none:v1 in the store.*, and pulling it failed: /, 1],
-    [['CONTROLS', '--param', 'scael=1'], /has no parameter "scael".*Did you mean "scale"/, 1],
+    [['CONTROLS', '--param', 'scael=1'], /has no parameter "scael".*Did you mean "scale"/, 2],
     [['CONTROLS', '--param', 'scale'], /expected name=value/, 2],
     [['CONTROLS', '--filter', 'print_controls,way'], /expected map,key,regex/, 2],
     [['CONTROLS', '--filter', 'print_controls,way,('], /[Uu]nterminated group/, 2],
     [['CONTROLS', '--hist-buckets', 'print_controls,[3,1]'], /ascending/, 2],
-    [['CONTROLS', '--hist-buckets', 'no_map,[1,2]'], /no map "no_map"/, 1],
+    [['CONTROLS', '--hist-buckets', 'no_map,[1,2]'], /no map "no_map"/, 2],
     [['CONTROLS', '--prom-port', '70000'], /expected a port/, 2],
     [['CONTROLS', '--duration', '5'], /expected a time/, 2],
     [
@@ -189,7 +189,7 @@ describe('bee run', () => {
       /--pin-maps \/proc\/no\/such: .*\/proc is on none\nMount one/,
       1,
     ],
-    [['CONTROLS', '--filter', 'no_map,way,x'], /no map "no_map"/, 1],
+    [['CONTROLS', '--filter', 'no_map,way,x'], /no map "no_map"/, 2],
     [['/no/such.o'], /no such file/, 1],
     [[], /missing required argument/, 2],
   ])('refuses %j with one clear message', async (args, message, code) => {

@@ -224,7 +224,7 @@ basic_auth_users:
     [
       'a family of two maps',
       ', gauge_level: { metric: ebpf_temperature }, gauge_temperature: { labels: [key] }, hist_size: { metric: ebpf_temperature }',
-      /hist_size would be the family ebpf_temperature as a histogram, which maps\/gauge_\w+ is as a gauge/,
+      /map "hist_size" would be the family ebpf_temperature as a histogram, which map "gauge_\w+" is as a gauge/,
     ],
     [
       'one series of two maps',

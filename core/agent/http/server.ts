@@ -6,7 +6,8 @@ import { Hono } from 'hono';
 import type { ListenAddress } from '../../../config/index.js';
 import { AgentError } from '../error.js';
 import type { AgentStatus } from '../status.js';
-import { type EventHub, MAX_TAIL } from './events.js';
+import { eventQuery, unknownSource } from './event-query.js';
+import type { EventHub } from './events.js';
 import { statusPage } from './status-page.js';
 
 export interface ServerOptions {
@@ -48,6 +49,8 @@ export function createApp(options: ServerOptions): Hono {
   app.get('/events', async (context) => {
     const query = eventQuery(context.req.query());
     if (typeof query === 'string') return context.text(`${query}\n`, 400);
+    const unknown = unknownSource(query, options.status().probes);
+    if (unknown !== undefined) return context.text(`${unknown}\n`, 404);
     const headers = { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' };
     if (context.req.method === 'HEAD') return context.body(null, 200, headers);
     if (query.follow) return new Response(options.events.follow(query), { headers });
@@ -65,34 +68,6 @@ export function createApp(options: ServerOptions): Hono {
   });
   app.onError((error, context) => context.text(`Internal error: ${error.message}\n`, 500));
   return app;
-}
-
-interface FollowQuery {
-  readonly probe?: string;
-  readonly map?: string;
-  readonly limit: number;
-  readonly follow: boolean;
-}
-
-/** The query, or what is wrong with it. */
-function eventQuery(query: Record<string, string>): FollowQuery | string {
-  const known = ['probe', 'map', 'limit', 'follow'];
-  const unknown = Object.keys(query).find((key) => !known.includes(key));
-  if (unknown !== undefined)
-    return `Unknown parameter ${JSON.stringify(unknown)}. There is: ${known.join(', ')}`;
-  const limit = query.limit === undefined ? MAX_TAIL : Number(query.limit);
-  if (!/^\d*$/.test(query.limit ?? '') || query.limit === '' || limit > MAX_TAIL) {
-    return `limit must be a number from 0 to ${MAX_TAIL}`;
-  }
-  const follow = query.follow;
-  if (follow !== undefined && !['', '1', 'true', '0', 'false'].includes(follow))
-    return 'follow must be true or false';
-  return {
-    limit,
-    follow: follow !== undefined && !['0', 'false'].includes(follow),
-    ...(query.probe ? { probe: query.probe } : {}),
-    ...(query.map ? { map: query.map } : {}),
-  };
 }
 
 /** Listen, or fail with `AgentError` code `ADDRESS_IN_USE` / `LISTEN_FAILED`. */

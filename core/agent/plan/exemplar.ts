@@ -13,7 +13,7 @@ export function exemplarPlan(leaves: readonly Leaf[]): ExemplarPlan {
   if (length >= MAX_EXEMPLAR_CHARACTERS)
     throw new PlanError(
       `the names of these fields alone have ${length} characters, and an exemplar has room for ${MAX_EXEMPLAR_CHARACTERS} with its values: choose fewer`,
-      'exemplar',
+      ['exemplar'],
     );
   const labels = leaves.map((leaf, i) => ({ name: names[i]!, path: leaf.path }));
   return { labels, maxCharacters: MAX_EXEMPLAR_CHARACTERS };
@@ -24,6 +24,6 @@ function named<T>(key: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    throw new PlanError(messageOf(error).replace('`labels:`', `\`${key}:\``), key);
+    throw new PlanError(messageOf(error).replace('`labels:`', `\`${key}:\``), [key]);
   }
 }

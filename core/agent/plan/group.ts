@@ -3,7 +3,7 @@ import type { Layout } from '../../bpf/index.js';
 import { type GroupPlan, type Leaf, scalarLeaves } from '../../decode/index.js';
 import { labelNames } from '../../metrics/index.js';
 import { exemplarPlan } from './exemplar.js';
-import { PlanError } from './problem.js';
+import { type Faults, PlanError } from './problem.js';
 import { field, flatPath } from './record.js';
 import { bucketLeaf, DEFAULT_BUCKETS, entryValues, exponentialOf, ringValues } from './values.js';
 
@@ -13,6 +13,7 @@ export interface Group {
   readonly valueLeaves: readonly Leaf[];
 }
 
+/** Undefined where there is a fault that leaves none. */
 export function groupOf(
   kind: 'counter' | 'gauge' | 'histogram',
   source: 'ring' | 'entry',
@@ -20,28 +21,33 @@ export function groupOf(
   timestamp: readonly string[] | undefined,
   config: MapConfig,
   hostLabels: readonly string[],
-): Group {
-  const values = source === 'ring' ? ringValues(kind, record, config) : entryValues(kind, record, config);
-  const bucket = source === 'entry' && kind === 'histogram' ? bucketLeaf(record) : undefined;
-  if (config.scale === 'exponential' && (kind !== 'histogram' || source !== 'ring'))
-    throw new PlanError(
-      `exponential buckets are for histograms of ring buffers, and this is a ${kind} of ${source === 'ring' ? 'one' : 'a hash or array, whose buckets are its keys'}`,
-      'scale',
-    );
-  const excluded = new Set([...values, ...(bucket ? [bucket] : [])].map((leaf) => leaf.path.join('\0')));
-  if (timestamp) excluded.add(timestamp.join('\0'));
-  const exemplar = config.exemplar?.map((name) => field(record, name, source, 'exemplar'));
-  // What tells single records apart would make each a series.
-  for (const leaf of exemplar ?? []) excluded.add(leaf.path.join('\0'));
-  const labels = config.labels
-    ? config.labels.map((label) => field(record, label, source, 'labels'))
-    : scalarLeaves(record, source === 'entry' ? 'key' : undefined).filter(
-        (leaf) => !excluded.has(leaf.path.join('\0')),
-      );
-  const names = labelNames(
-    labels.map((leaf) => flatPath(leaf.path, source)),
-    hostLabels,
+  faults: Faults,
+): Group | undefined {
+  const values = faults.try(() =>
+    source === 'ring' ? ringValues(kind, record, config) : entryValues(kind, record, config),
   );
+  const isBucketHash = source === 'entry' && kind === 'histogram';
+  const bucket = isBucketHash ? faults.try(() => bucketLeaf(record)) : undefined;
+  faults.try(() => requireFittingScale(kind, source, config));
+  const exemplar = chosenLeaves(record, source, config.exemplar, 'exemplar', faults);
+  // What tells single records apart would make each a series.
+  const elsewhere = [...(values ?? []), ...(bucket ? [bucket] : []), ...(exemplar ?? [])];
+  const labels =
+    config.labels === undefined
+      ? values && faults.try(() => otherLeaves(record, source, elsewhere, timestamp))
+      : chosenLeaves(record, source, config.labels, 'labels', faults);
+  const names =
+    labels &&
+    faults.try(() =>
+      labelNames(
+        labels.map((leaf) => flatPath(leaf.path, source)),
+        hostLabels,
+      ),
+    );
+  if (!values || !labels || !names || faults.errors.length > 0) return undefined;
+  const exemplars = exemplar && faults.try(() => exemplarPlan(exemplar));
+  const bounds =
+    kind === 'histogram' && source === 'ring' ? faults.try(() => boundsOf(config, values[0]!)) : undefined;
   return {
     labelLeaves: labels,
     valueLeaves: values,
@@ -51,11 +57,47 @@ export function groupOf(
       values: values.map((leaf) => leaf.path),
       maxSeries: config.maxSeries,
       ...(source === 'ring' && config.expire !== undefined ? { expire: config.expire } : {}),
-      ...(kind === 'histogram' && source === 'ring'
-        ? { bounds: exponentialOf(config, values[0]!)?.bounds ?? config.buckets ?? DEFAULT_BUCKETS }
-        : {}),
+      ...(bounds ? { bounds } : {}),
       ...(bucket ? { bucket: bucket.path } : {}),
-      ...(exemplar ? { exemplar: exemplarPlan(exemplar) } : {}),
+      ...(exemplars ? { exemplar: exemplars } : {}),
     },
   };
+}
+
+function boundsOf(config: MapConfig, value: Leaf): readonly number[] {
+  return exponentialOf(config, value)?.bounds ?? config.buckets ?? DEFAULT_BUCKETS;
+}
+
+function requireFittingScale(kind: string, source: 'ring' | 'entry', config: MapConfig): void {
+  if (config.scale !== 'exponential' || (kind === 'histogram' && source === 'ring')) return;
+  throw new PlanError(
+    `exponential buckets are for histograms of ring buffers, and this is a ${kind} of ${source === 'ring' ? 'one' : 'a hash or array, whose buckets are its keys'}`,
+    ['scale'],
+  );
+}
+
+/** Undefined where nothing is chosen, or what is not there. */
+function chosenLeaves(
+  record: Layout,
+  source: 'ring' | 'entry',
+  names: readonly string[] | undefined,
+  key: 'labels' | 'exemplar',
+  faults: Faults,
+): Leaf[] | undefined {
+  const leaves = names?.map((name, i) => faults.try(() => field(record, name, source, [key, i])));
+  return leaves?.every((leaf) => leaf !== undefined) ? leaves : undefined;
+}
+
+/** Every field that is no value and no time; of an entry, its key's. */
+function otherLeaves(
+  record: Layout,
+  source: 'ring' | 'entry',
+  values: readonly Leaf[],
+  timestamp: readonly string[] | undefined,
+): Leaf[] {
+  const excluded = new Set(values.map((leaf) => leaf.path.join('\0')));
+  if (timestamp) excluded.add(timestamp.join('\0'));
+  return scalarLeaves(record, source === 'entry' ? 'key' : undefined).filter(
+    (leaf) => !excluded.has(leaf.path.join('\0')),
+  );
 }

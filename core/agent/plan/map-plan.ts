@@ -1,11 +1,11 @@
 import type { ConfigPath, ExportKind, MapConfig } from '../../../config/index.js';
 import type { Layout, MapSpec, ObjectSpec } from '../../bpf/index.js';
-import { compilePlan, DecodeError, type DecodePlan } from '../../decode/index.js';
+import { compilePlan, DecodeError, type DecodePlan, suggest } from '../../decode/index.js';
 import { familyClash, MetricsError, type SeriesSource } from '../../metrics/index.js';
 import { messageOf } from '../error.js';
 import { groupOf } from './group.js';
 import { LOST_MAP } from './lost-slots.js';
-import { PlanError, type Problem } from './problem.js';
+import { Faults, PlanError, type Problem } from './problem.js';
 import { entryRecord, ringRecord, timestampOf } from './record.js';
 import { seriesOf } from './series.js';
 
@@ -61,7 +61,7 @@ export function planMaps(spec: ObjectSpec, context: PlanContext): { plans: MapPl
       const there = spec.maps.filter((map) => !map.name.startsWith('.')).map((map) => map.name);
       problems.push({
         path: [...context.path, 'maps', name],
-        message: `probe "${context.probe}" has no map "${name}". It has: ${there.join(', ') || 'none'}`,
+        message: `it has no map "${name}".${suggest(name, there)} There is: ${there.join(', ') || 'none'}`,
       });
     }
   }
@@ -69,26 +69,25 @@ export function planMaps(spec: ObjectSpec, context: PlanContext): { plans: MapPl
     const config = context.maps[map.name];
     const kind = config?.export ?? EXPORTS[map.kind];
     if (kind === 'none' || map.name === LOST_MAP) continue;
-    try {
-      plans.push(planMap(map, kind, config ?? DEFAULT_MAP, context));
-    } catch (error) {
-      const key = keyOf(error);
+    const faults = new Faults();
+    const plan = faults.try(() => planMap(map, kind, config ?? DEFAULT_MAP, context, faults));
+    if (plan && faults.errors.length === 0) plans.push(plan);
+    for (const error of faults.errors)
       problems.push({
-        path: [...context.path, 'maps', map.name, ...(key ? [key] : [])],
-        message: `probe "${context.probe}", map "${map.name}": ${messageOf(error)}`,
+        path: [...context.path, 'maps', map.name, ...placeOf(error)],
+        message: `map "${map.name}": ${messageOf(error)}`,
       });
-    }
   }
   problems.push(...clashes(plans, context.path));
   return { plans, problems };
 }
 
-/** The key of a map's config that is at fault. */
-function keyOf(error: unknown): string | undefined {
-  if (error instanceof PlanError) return error.key;
-  if (error instanceof DecodeError) return error.column ? 'filter' : undefined;
-  if (error instanceof MetricsError) return error.code === 'LABEL_COLLISION' ? 'labels' : 'metric';
-  return undefined;
+/** What is at fault, below the map's entry in the config. */
+function placeOf(error: unknown): ConfigPath {
+  if (error instanceof PlanError) return error.at;
+  if (error instanceof DecodeError) return error.column ? ['filter'] : [];
+  if (error instanceof MetricsError) return error.code === 'LABEL_COLLISION' ? ['labels'] : ['metric'];
+  return [];
 }
 
 /** Maps, and fields of one map, that would be one family and must not. */
@@ -97,37 +96,41 @@ function clashes(plans: readonly MapPlan[], path: ConfigPath): Problem[] {
   for (const [i, { series, spec }] of plans.entries()) {
     for (const other of plans.slice(0, i + 1)) {
       const message = series && other.series && familyClash(series, other.series);
-      if (message !== undefined)
-        problems.push({ path: [...path, 'maps', spec.name, 'metric'], message: `probe ${message}` });
+      if (message !== undefined) problems.push({ path: [...path, 'maps', spec.name, 'metric'], message });
     }
   }
   return problems;
 }
 
+function requireExemplars({ type }: MapSpec, kind: MapPlan['export']): void {
+  if (type === 'ringbuf' && (kind === 'counter' || kind === 'histogram')) return;
+  throw new PlanError(
+    `exemplars are records that a ring buffer's counter or histogram has counted, and this is ${kind === 'event' ? 'an' : 'a'} ${kind} of a ${type}. Remove it`,
+    ['exemplar'],
+  );
+}
+
+/** Throws where nothing more can be known; other faults are gathered, and make the plan worthless. */
 function planMap(
   map: MapSpec,
-  kind: Exclude<ExportKind, 'none'>,
+  kind: MapPlan['export'],
   config: MapConfig,
   context: PlanContext,
+  faults: Faults,
 ): MapPlan {
   const source = map.type === 'ringbuf' ? 'ring' : 'entry';
-  if (config.exemplar && (source === 'entry' || (kind !== 'counter' && kind !== 'histogram')))
-    throw new PlanError(
-      `exemplars are records that a ring buffer's counter or histogram has counted, and this is ${kind === 'event' ? 'an' : 'a'} ${kind} of a ${map.type}. Remove it`,
-      'exemplar',
-    );
+  if (config.exemplar) faults.try(() => requireExemplars(map, kind));
   if (source === 'entry' && !READABLE.has(map.type)) {
     throw new PlanError(
       `maps of type ${map.type} cannot be exported. There are: ringbuf, ${[...READABLE].join(', ')}`,
-      'export',
+      ['export'],
     );
   }
   const record = source === 'ring' ? ringRecord(map, config, context) : entryRecord(map);
-  const timestamp = timestampOf(record, source, config);
+  const timestamp = faults.try(() => timestampOf(record, source, config));
+  const hostLabels = Object.keys(context.labels);
   const group =
-    kind === 'event'
-      ? undefined
-      : groupOf(kind, source, record, timestamp?.path, config, Object.keys(context.labels));
+    kind === 'event' ? undefined : groupOf(kind, source, record, timestamp?.path, config, hostLabels, faults);
   const decode: DecodePlan = {
     probe: context.probe,
     map: map.name,
@@ -141,13 +144,17 @@ function planMap(
     ...(group ? { group: group.plan } : {}),
   };
   // The worker compiles it again: what it would refuse is known here, before the kernel is asked.
-  compilePlan(decode);
+  faults.try(() => compilePlan(decode));
+  const series =
+    group && faults.errors.length === 0
+      ? faults.try(() => seriesOf(map, group, source, config, context))
+      : undefined;
   return {
     spec: map,
     export: kind,
     source,
     decode,
     interval: config.interval,
-    ...(group ? { series: seriesOf(map, group, source, config, context) } : {}),
+    ...(series ? { series } : {}),
   };
 }

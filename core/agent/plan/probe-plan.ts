@@ -6,7 +6,10 @@ import type { ProbeImage } from '../probe/probe-image.js';
 import { type MapPlan, planMaps } from './map-plan.js';
 import type { Problem } from './problem.js';
 
-/** Spec, parameters and maps of a probe, checked against each other without the kernel. */
+/**
+ * Spec, parameters and maps of a probe, checked against each other without the kernel. Each of `problems` is a mistake
+ * of the config, without the probe's name.
+ */
 export interface ProbePlan {
   readonly spec: ObjectSpec;
   readonly maps: readonly MapPlan[];
@@ -34,17 +37,14 @@ export function planProbe(
       const names = spec.params.map((known) => known.name);
       problems.push({
         path: at,
-        message: `probe "${config.name}" has no parameter "${name}".${suggest(name, names)} It has: ${names.join(', ') || 'none'}`,
+        message: `it has no parameter "${name}".${suggest(name, names)} There is: ${names.join(', ') || 'none'}`,
       });
       return [];
     }
     try {
       return [{ section: param.section, offset: param.offset, bytes: encodeParam(param, value) }];
     } catch (error) {
-      problems.push({
-        path: at,
-        message: `probe "${config.name}", parameter "${name}": ${messageOf(error)}`,
-      });
+      problems.push({ path: at, message: messageOf(error) });
       return [];
     }
   });

@@ -1,4 +1,4 @@
-import type { MapConfig } from '../../../config/index.js';
+import type { ConfigPath, MapConfig } from '../../../config/index.js';
 import type { Layout, MapSpec } from '../../bpf/index.js';
 import {
   type DecodePlan,
@@ -17,7 +17,7 @@ export function ringRecord(map: MapSpec, config: MapConfig, context: PlanContext
     try {
       return context.layoutOf(config.type);
     } catch (error) {
-      throw new PlanError(messageOf(error), 'type');
+      throw new PlanError(messageOf(error), ['type']);
     }
   }
   if (map.value) return map.value;
@@ -39,13 +39,12 @@ export function timestampOf(
   config: MapConfig,
 ): DecodePlan['timestamp'] {
   if (config.timestamp !== undefined) {
-    const leaf = field(record, config.timestamp, source, 'timestamp');
+    const leaf = field(record, config.timestamp, source, ['timestamp']);
     const format = leaf.node.kind === 'int' ? leaf.node.format : undefined;
     if (leaf.node.kind !== 'int' || leaf.node.size !== 8) {
-      throw new PlanError(
-        `field "${config.timestamp}" is no 64-bit integer, so it cannot be a time`,
+      throw new PlanError(`field "${config.timestamp}" is no 64-bit integer, so it cannot be a time`, [
         'timestamp',
-      );
+      ]);
     }
     return { path: leaf.path, clock: format === 'boottime' ? 'boottime' : 'ktime' };
   }
@@ -53,9 +52,9 @@ export function timestampOf(
   return source === 'ring' ? firstTimestamp(record) : undefined;
 }
 
-export function field(record: Layout, name: string, source: 'ring' | 'entry', key: string): Leaf {
+export function field(record: Layout, name: string, source: 'ring' | 'entry', at: ConfigPath): Leaf {
   const leaf = findLeaf(record, name, source);
-  if (!leaf) throw new PlanError(noSuchField(name, record, source), key);
+  if (!leaf) throw new PlanError(noSuchField(name, record, source), at);
   return leaf;
 }
 
@@ -65,7 +64,7 @@ export function isNumeric({ node }: Leaf): boolean {
 
 export function numeric(leaf: Leaf, name: string): Leaf {
   if (isNumeric(leaf)) return leaf;
-  throw new PlanError(`field "${name}" is a ${leaf.node.kind}, not a number`, 'value');
+  throw new PlanError(`field "${name}" is a ${leaf.node.kind}, not a number`, ['value']);
 }
 
 /** Names of a label's path: a key's fields stand for themselves. */

@@ -21,7 +21,7 @@ export function ringValues(
       config.value === undefined
         ? `a ${kind} from a ring buffer takes its value from one field: say which with \`value:\`, for ${noSuchField(name, record, 'ring')}`
         : noSuchField(name, record, 'ring'),
-      'value',
+      ['value'],
     );
   }
   return [numeric(leaf, name)];
@@ -33,20 +33,20 @@ export function entryValues(
   config: MapConfig,
 ): Leaf[] {
   if (config.value !== undefined)
-    return [numeric(field(record, config.value, 'entry', 'value'), config.value)];
+    return [numeric(field(record, config.value, 'entry', ['value']), config.value)];
   const leaves = scalarLeaves(record, 'value').filter(isNumeric);
-  if (leaves.length === 0) throw new PlanError('its value has no numeric field', 'value');
+  if (leaves.length === 0) throw new PlanError('its value has no numeric field', ['value']);
   if (kind === 'histogram' && leaves.length > 1) {
     throw new PlanError(
       `its value has several numbers: say with \`value:\` which is the count. There is: ${leaves
         .slice(0, 20)
         .map((leaf) => leaf.path.join('.'))
         .join(', ')}${leaves.length > 20 ? ', …' : ''}`,
-      'value',
+      ['value'],
     );
   }
   if (kind === 'histogram' && leaves[0]!.node.kind === 'float')
-    throw new PlanError('its value is a count, which must be an integer', 'value');
+    throw new PlanError('its value is a count, which must be an integer', ['value']);
   return leaves;
 }
 
@@ -61,14 +61,13 @@ export function bucketLeaf(record: Layout): Leaf {
 export function exponentialOf(config: MapConfig, { node, path }: Leaf): ExponentialLayout | undefined {
   if (config.scale !== 'exponential') return undefined;
   if (config.buckets)
-    throw new PlanError(
-      '`buckets` are bounds of your own, and exponential ones have theirs. Remove one',
+    throw new PlanError('`buckets` are bounds of your own, and exponential ones have theirs. Remove one', [
       'scale',
-    );
+    ]);
   if (node.kind !== 'int' || node.signed)
     throw new PlanError(
       `exponential buckets count unsigned integers, which field "${path.join('.')}" is not: give \`buckets\``,
-      'scale',
+      ['scale'],
     );
   return exponentialLayout(node.format === 'duration' ? 1e9 : 1);
 }

@@ -10,12 +10,13 @@ import {
   RingSource,
 } from '../../decode/index.js';
 import { type KernelObject, openObject, type RingWatcher } from '../../kernel/index.js';
-import type { SeriesHandle, SeriesStore } from '../../metrics/index.js';
+import type { SeriesHandle, SeriesSource, SeriesStore } from '../../metrics/index.js';
 import { messageOf } from '../error.js';
 import { type EventHub, type EventSource, MAX_TAIL } from '../http/events.js';
 import { LOST_MAP, lostSlots } from '../plan/lost-slots.js';
 import type { MapPlan } from '../plan/map-plan.js';
 import type { ProbePlan } from '../plan/probe-plan.js';
+import { PlanError } from '../plan/problem.js';
 import type { Router } from '../router.js';
 import { type MapCounts, newCounts } from './counts.js';
 import { LostCounts } from './lost-counts.js';
@@ -122,7 +123,7 @@ export class RunningProbe {
         return { ndjson, sequence: running.sequence };
       },
     } as unknown as RunningMap;
-    if (plan.series) running.series = host.series.register(plan.series);
+    if (plan.series) running.series = this.register(plan.series);
     const events = plan.export === 'event';
     const common = {
       fd: this.object.map(name).fd,
@@ -168,6 +169,14 @@ export class RunningProbe {
     }
     await running.source.open();
     if (events) host.hub.add(running);
+  }
+
+  private register(source: SeriesSource): SeriesHandle {
+    try {
+      return this.host.series.register(source);
+    } catch (error) {
+      throw new PlanError(messageOf(error), ['metric'], source.map);
+    }
   }
 
   /** One decoded batch: count, route its events, add to its series. */

@@ -1,7 +1,13 @@
-import type { ConfigPath, ProbeConfig } from '../../../config/index.js';
+import {
+  type ConfigPath,
+  type LoadedConfig,
+  type ProbeConfig,
+  renderPosition,
+} from '../../../config/index.js';
 import { messageOf } from '../error.js';
 import type { Logger } from '../logger.js';
 import { type ProbePlan, planProbe } from '../plan/probe-plan.js';
+import { PlanError, type Problem } from '../plan/problem.js';
 import type { MapStatus, ProbeStatus } from '../status.js';
 import { lossesOf, type MapCounts } from './counts.js';
 import { type ImageSettings, type ProbeImage, readProbeImage } from './probe-image.js';
@@ -9,6 +15,19 @@ import { type ProbeHost, RunningProbe } from './running-probe.js';
 
 const RETRY_FIRST_MS = 5_000;
 const RETRY_MAX_MS = 300_000;
+
+export interface SupervisorOptions {
+  /** Names of the sinks that it feeds. */
+  readonly sinks: readonly string[];
+  readonly host: ProbeHost;
+  readonly images: ImageSettings;
+  readonly log: Logger;
+  /** Otherwise a failure is the caller's to report. */
+  readonly retries: boolean;
+  /** Its keys in the config, and where these stand. */
+  readonly path: ConfigPath;
+  readonly locate: LoadedConfig['locate'];
+}
 
 /** Keeps one probe of the config running: loads it, reports why it failed, tries again with back-off. */
 export class ProbeSupervisor {
@@ -28,15 +47,12 @@ export class ProbeSupervisor {
   private readonly stopping = new AbortController();
   attempts = 0;
 
+  /** What is wrong with its config, where that is why it does not run: no retry can mend that. */
+  mistakes: readonly Problem[] = [];
+
   constructor(
     readonly config: ProbeConfig,
-    private readonly path: ConfigPath,
-    private readonly sinks: readonly string[],
-    private readonly host: ProbeHost,
-    private readonly images: ImageSettings,
-    private readonly log: Logger,
-    /** Otherwise a failure is the caller's to report. */
-    private readonly retries = true,
+    private readonly options: SupervisorOptions,
   ) {}
 
   get up(): boolean {
@@ -65,19 +81,22 @@ export class ProbeSupervisor {
   private async startOnce(): Promise<boolean> {
     this.attempts++;
     try {
-      this.image = await readProbeImage(this.config, this.images, {
-        log: this.log,
+      const { config } = this;
+      const { host, images, log, path } = this.options;
+      this.image = await readProbeImage(config, images, {
+        log,
         stop: this.stopping.signal,
         onPull: () => {
           this.state = 'pulling';
           this.settled = true;
         },
       });
-      const { host, config } = this;
-      this.plan = planProbe(config, this.path, this.image, host.router.forms(config.name), host.labels);
-      const [problem] = this.plan.problems;
-      if (problem) throw new Error(problem.message);
+      this.plan = planProbe(config, path, this.image, host.router.forms(config.name), host.labels);
       if (this.stopped) return false;
+      if (this.plan.problems.length > 0) {
+        this.failByMistake(this.plan.problems);
+        return false;
+      }
       const running = await RunningProbe.start(config, this.image, this.plan, host, this.counts);
       if (this.stopped) {
         await running.close(0);
@@ -89,28 +108,48 @@ export class ProbeSupervisor {
       this.retryAt = undefined;
       this.retryDelay = RETRY_FIRST_MS;
       const programs = this.plan.spec.programs.map((program) => program.section).join(', ');
-      this.log.info(`running: ${programs}`);
+      log.info(`running: ${programs}`);
       if (this.plan.maps.length === 0)
-        this.log.warn(
+        log.warn(
           'none of its maps is exported: name one print_, counter_, gauge_ or hist_, or say `export:`',
         );
       return true;
     } catch (error) {
-      this.fail(error);
+      if (error instanceof PlanError) {
+        const at = [
+          ...this.options.path,
+          'maps',
+          ...(error.map === undefined ? [] : [error.map]),
+          ...error.at,
+        ];
+        this.failByMistake([{ path: at, message: error.message }]);
+      } else this.fail(error);
       return false;
     }
+  }
+
+  /** Said once, and not tried again. */
+  private failByMistake(problems: readonly Problem[]): void {
+    const { locate, retries, log } = this.options;
+    this.state = 'failed';
+    this.retryAt = undefined;
+    this.mistakes = problems;
+    this.error = problems
+      .map(({ path, message }) => `${renderPosition(locate(path))}: ${message}`)
+      .join('\n');
+    if (retries) log.error(`${this.error}\n  Not tried again: correct the config, and start the agent anew.`);
   }
 
   private fail(error: unknown): void {
     this.state = 'failed';
     this.error = messageOf(error);
-    if (this.stopped || !this.retries) return;
+    if (this.stopped || !this.options.retries) return;
     const delay = this.retryDelay * (0.9 + Math.random() * 0.2);
     this.retryDelay = Math.min(this.retryDelay * 2, RETRY_MAX_MS);
     this.retryAt = Date.now() + delay;
     this.timer = setTimeout(() => void this.start(), delay);
     this.timer.unref();
-    this.log.error(`${this.error}\n  Tried again in ${Math.round(delay / 1000)} s.`);
+    this.options.log.error(`${this.error}\n  Tried again in ${Math.round(delay / 1000)} s.`);
   }
 
   /** Exported maps, and as what. */
@@ -122,7 +161,7 @@ export class ProbeSupervisor {
     try {
       this.running?.measure();
     } catch (error) {
-      this.log.debug(`reading its loss counters failed: ${messageOf(error)}`);
+      this.options.log.debug(`reading its loss counters failed: ${messageOf(error)}`);
     }
   }
 
@@ -134,7 +173,7 @@ export class ProbeSupervisor {
       state: this.state,
       programs: this.plan?.spec.programs.map(({ name, section }) => ({ name, section })) ?? [],
       maps: this.plan?.maps.map((map) => this.mapStatus(map.spec.name, map.spec.type, map.export)) ?? [],
-      sinks: this.sinks,
+      sinks: this.options.sinks,
       ...(this.image?.digest ? { digest: this.image.digest } : {}),
       ...(this.error === undefined ? {} : { error: this.error }),
       ...(this.retryAt === undefined || this.state !== 'failed'
