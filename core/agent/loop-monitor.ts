@@ -1,7 +1,12 @@
 import type { HistogramValue } from '../../plugins/sdk/index.js';
 
-/** ms between two looks: rare enough that an idle agent does not notice. */
+/** ms between two looks while a sink is at work. */
 const INTERVAL_MS = 200;
+/**
+ * ms between two looks while none is, at multiples of it, when maps are read: a wake-up of the main thread is most of
+ * what an idle agent costs.
+ */
+const IDLE_INTERVAL_MS = 1000;
 /** A delay worth asking after, ms. */
 const STALL_MS = 100;
 const BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5] as const;
@@ -11,6 +16,8 @@ export interface Suspect {
   /** Seconds for which it is known to have done so. */
   readonly seconds: number;
   wasAtWork(since: number): boolean;
+  /** Called when it begins to work. */
+  onWork: (() => void) | undefined;
   add(ms: number, what: string): void;
 }
 
@@ -23,13 +30,12 @@ export class LoopMonitor {
   private count = 0;
   private sum = 0;
   private expected = 0;
+  private interval = 0;
   private known: ReadonlyMap<Suspect, number> = new Map();
-  private readonly timer: NodeJS.Timeout;
+  private timer: NodeJS.Timeout | undefined;
 
   constructor(private readonly suspects: () => Iterable<Suspect>) {
-    this.expected = performance.now() + INTERVAL_MS;
-    this.timer = setInterval(() => this.look(), INTERVAL_MS);
-    this.timer.unref();
+    this.wait(INTERVAL_MS);
   }
 
   get delays(): HistogramValue {
@@ -37,8 +43,20 @@ export class LoopMonitor {
   }
 
   close(): void {
-    clearInterval(this.timer);
+    clearTimeout(this.timer);
+    for (const suspect of this.known.keys()) suspect.onWork = undefined;
   }
+
+  private wait(ms: number): void {
+    clearTimeout(this.timer);
+    this.interval = ms;
+    this.expected = performance.now() + Math.ceil(ms);
+    this.timer = setTimeout(() => this.look(), Math.ceil(ms)).unref();
+  }
+
+  private readonly hurry = (): void => {
+    if (this.expected > performance.now() + INTERVAL_MS) this.wait(INTERVAL_MS);
+  };
 
   private look(): void {
     const now = performance.now();
@@ -48,9 +66,12 @@ export class LoopMonitor {
     this.count++;
     this.sum += late / 1000;
     const suspects = [...this.suspects()];
-    if (late > STALL_MS) this.blame(late, this.expected - INTERVAL_MS, suspects);
+    const since = this.expected - this.interval;
+    if (late > STALL_MS) this.blame(late, since, suspects);
     this.known = new Map(suspects.map((suspect) => [suspect, suspect.seconds]));
-    this.expected = now + INTERVAL_MS;
+    for (const suspect of suspects) suspect.onWork = this.hurry;
+    const isIdle = !suspects.some((suspect) => suspect.wasAtWork(since));
+    this.wait(isIdle ? IDLE_INTERVAL_MS - (performance.now() % IDLE_INTERVAL_MS) : INTERVAL_MS);
   }
 
   private blame(late: number, since: number, suspects: readonly Suspect[]): void {

@@ -1,5 +1,5 @@
 import type { ClockOffsets, DecodePlan } from './plan.js';
-import type { DecodePool, DecodeWorker } from './pool.js';
+import type { Assignment, DecodePool, DecodeWorker } from './pool.js';
 import type { ReadResult, TailResult, UnknownResult } from './tasks.js';
 
 /** Entries of one read at the most, whatever the map's `max_entries`. */
@@ -9,6 +9,8 @@ export interface MapSourceOptions {
   /** Never reused; from the same numbers as rings. */
   readonly id: number;
   readonly fd: number;
+  /** `max_entries` in the kernel. */
+  readonly maxEntries: number;
   readonly plan: DecodePlan;
   /** ms between reads. */
   readonly interval: number;
@@ -25,7 +27,7 @@ export interface MapSourceOptions {
 
 /** A hash, array or per-CPU map, read whole every interval by one worker. */
 export class MapSource {
-  private readonly worker: DecodeWorker;
+  private readonly assignment: Assignment;
   private unschedule = (): void => {};
   private reading: Promise<void> | undefined;
   private closed = false;
@@ -35,7 +37,11 @@ export class MapSource {
     private readonly pool: DecodePool,
     private readonly options: MapSourceOptions,
   ) {
-    this.worker = pool.assign();
+    this.assignment = pool.assignMap(options.maxEntries);
+  }
+
+  private get worker(): DecodeWorker {
+    return this.assignment.worker;
   }
 
   get id(): number {
@@ -107,6 +113,6 @@ export class MapSource {
     ]);
     this.closed = true;
     await this.worker.run({ kind: 'close', id: this.id }).catch(() => {});
-    this.worker.release();
+    this.assignment.release();
   }
 }

@@ -5,6 +5,16 @@ import { Piscina } from 'piscina';
 import { Schedule } from './schedule.js';
 import type { MapRead, ReadResult, ReadsResult, Task, UnknownResult } from './tasks.js';
 
+/** `max_entries` of all the small maps that one worker reads. */
+const GATHERED_ENTRIES = 65_536;
+
+/** A worker's part in a ring or map. */
+export interface Assignment {
+  readonly worker: DecodeWorker;
+  /** The source is gone. */
+  release(): void;
+}
+
 /**
  * The decode workers. Each is a piscina pool of one thread, because a ring belongs to one worker: that worker
  * has it mapped, and its group table. Tasks of one worker run in the order in which they were given, so that
@@ -21,11 +31,24 @@ export class DecodePool {
     this.workers = Array.from({ length: Math.max(1, size) }, () => new DecodeWorker(filename));
   }
 
-  /** The worker with the fewest rings and maps. */
-  assign(): DecodeWorker {
-    const worker = this.workers.reduce((least, next) => (next.load < least.load ? next : least));
-    worker.load++;
-    return worker;
+  /** For a ring, the worker with the least load. */
+  assignRing(): Assignment {
+    return assign(this.leastLoaded(), 1, 0);
+  }
+
+  /**
+   * For a map, by its `max_entries`. Small ones gather on one worker, for to wake a thread each second costs more than
+   * to read them; a large one is like a ring.
+   */
+  assignMap(entries: number): Assignment {
+    const load = Math.min(1, entries / GATHERED_ENTRIES);
+    const gathering = this.workers.find((worker) => worker.gathered + load <= 1);
+    if (load === 1 || !gathering) return assign(this.leastLoaded(), load, 0);
+    return assign(gathering, load, load);
+  }
+
+  private leastLoaded(): DecodeWorker {
+    return this.workers.reduce((least, next) => (next.load < least.load ? next : least));
   }
 
   get size(): number {
@@ -42,6 +65,18 @@ export class DecodePool {
   }
 }
 
+function assign(worker: DecodeWorker, load: number, gathered: number): Assignment {
+  worker.load += load;
+  worker.gathered += gathered;
+  return {
+    worker,
+    release: () => {
+      worker.load -= load;
+      worker.gathered -= gathered;
+    },
+  };
+}
+
 interface AskedRead {
   readonly read: MapRead;
   readonly resolve: (result: ReadResult | UnknownResult) => void;
@@ -49,7 +84,10 @@ interface AskedRead {
 }
 
 export class DecodeWorker {
+  /** A ring counts as 1, a map as its share of {@link GATHERED_ENTRIES}. */
   load = 0;
+  /** What of it are small maps. */
+  gathered = 0;
   restarts = 0;
   private created = 0;
   private asked: AskedRead[] = [];
@@ -109,10 +147,6 @@ export class DecodeWorker {
   /** For tests of what happens when a worker dies. */
   async kill(): Promise<void> {
     await Promise.all(this.pool.threads.map((thread) => thread.terminate()));
-  }
-
-  release(): void {
-    this.load--;
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,6 @@
 import { RingOwner, type RingWatcher } from '../kernel/index.js';
 import type { ClockOffsets, DecodePlan } from './plan.js';
-import type { DecodePool, DecodeWorker } from './pool.js';
+import type { Assignment, DecodePool, DecodeWorker } from './pool.js';
 import type { DrainResult, SkipResult, TailResult, UnknownResult } from './tasks.js';
 import { TABLE_RECORDS } from './worker-limits.js';
 
@@ -46,7 +46,7 @@ export interface RingSourceOptions {
  */
 export class RingSource {
   readonly owner: RingOwner;
-  private readonly worker: DecodeWorker;
+  private readonly assignment: Assignment;
   readonly id: number;
   private draining: Promise<void> | undefined;
   private timer: NodeJS.Timeout | undefined;
@@ -67,8 +67,12 @@ export class RingSource {
     private readonly options: RingSourceOptions,
   ) {
     this.owner = new RingOwner(options.fd);
-    this.worker = pool.assign();
+    this.assignment = pool.assignRing();
     this.id = watcher.add(options.fd, () => this.drain());
+  }
+
+  private get worker(): DecodeWorker {
+    return this.assignment.worker;
   }
 
   get size(): number {
@@ -252,7 +256,7 @@ export class RingSource {
     this.spares = [];
     await this.worker.run({ kind: 'close', id: this.id }).catch(() => {});
     await this.draining;
-    this.worker.release();
+    this.assignment.release();
     this.owner.close();
   }
 }

@@ -8,6 +8,7 @@ const LOG_MS = 60_000;
 export class Hold {
   /** Since the start. */
   seconds = 0;
+  onWork: (() => void) | undefined;
   private running = 0;
   private lastEnd = Number.NEGATIVE_INFINITY;
   private long = 0;
@@ -19,6 +20,7 @@ export class Hold {
   /** Call the sink: what it does before it first waits is measured, and that it is at work until it has answered. */
   async call<T>(what: string, work: () => T | Promise<T>): Promise<T> {
     this.running++;
+    this.onWork?.();
     try {
       return await this.timed(what, work);
     } finally {

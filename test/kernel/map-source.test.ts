@@ -41,6 +41,7 @@ async function open(map: string, { interval = 60_000, broken = false } = {}) {
   const outside = root.members.map((member) => ({ ...member, offset: member.offset + (1 << 29) }));
   const source = new MapSource(pool, {
     id: 1000 + sources.length,
+    maxEntries: 1024,
     fd: object.map(map).fd,
     interval,
     plan: {

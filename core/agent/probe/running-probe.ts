@@ -154,6 +154,7 @@ export class RunningProbe {
       running.source = new MapSource(host.pool, {
         ...common,
         id: host.watcher.newId(),
+        maxEntries: this.object.map(name).maxEntries,
         interval: plan.interval,
         changes: events,
         onBatch: (result) => {
