@@ -10,6 +10,7 @@ import {
   writeUnsigned64,
 } from './digits.js';
 import { bytesEqual, textContains, textEnds, textEquals, textStarts } from './filter/match.js';
+import { sameWords } from './forms/group-key.js';
 import { copyText, packText, writeAscii, writeText } from './text.js';
 
 /** What generated code may call. */
@@ -17,6 +18,7 @@ const SCOPE = {
   writeText,
   copyText,
   packText,
+  sameWords,
   writeAscii,
   writeUnsigned,
   writeSigned,

@@ -2,8 +2,10 @@ import type { ScalarNode } from '../../bpf/index.js';
 import type { Leaf } from '../leaves.js';
 import { isHuge, isNarrow, readBool, readNarrow, readWide } from '../read.js';
 
-/** Longest text whose words are compared one by one in generated code; what is longer is packed by a call. */
+/** Longest text whose words are handled one by one in generated code; what is longer is packed by a call. */
 const UNROLLED = 64;
+/** Words of a key that generated code has in variables; the others are in the array `K`. */
+const VARIABLES = 32;
 
 /** 32-bit words that a label's value takes in a key. */
 export function keyWords(node: ScalarNode): number {
@@ -12,27 +14,50 @@ export function keyWords(node: ScalarNode): number {
   return node.kind === 'bool' || isNarrow(node) ? 1 : 2;
 }
 
-/**
- * Source that fills `K` with the key of the record at `o`, and `h` with its hash: the canonical bytes of the
- * labels. Strings end at their NUL, booleans are 0 or 1.
- */
-export function keySource(labels: readonly Leaf[]): string {
+/** Generated code that deals with the keys of a map. */
+export interface KeySource {
+  /** Declares the variables that the rest uses. */
+  readonly variables: string;
+  /** Sets the key to that of the record at `o`, and `h` to its hash. */
+  readonly read: string;
+  /** Whether the key is the one at index `b` of `keys`. */
+  readonly equal: string;
+  /** Puts all of the key into `K`. */
+  readonly store: string;
+}
+
+/** A key is the canonical bytes of the labels: strings end at their NUL, booleans are 0 or 1. */
+export function keySource(labels: readonly Leaf[]): KeySource {
   let word = 0;
-  const mix = (value: string): string => `w=${value};K[${word++}]=w;${HASH}`;
-  let source = 'h=0;';
+  let read = 'h=0;';
+  const variables: string[] = [];
+  const equal: string[] = [];
+  const mix = (value: string): string => {
+    const name = word < VARIABLES ? `k${word}` : `K[${word}]`;
+    if (word < VARIABLES) variables.push(name);
+    equal.push(`keys[b+${word}]===${name}`);
+    word++;
+    return `${name}=w=${value};${HASH}`;
+  };
   for (const { node, offset } of labels) {
     if (node.kind === 'string' && node.size > UNROLLED) {
       const end = word + keyWords(node);
-      source += `packText(K,${word},u8,o+${offset},${node.size});for(let i=${word};i<${end};i++){w=K[i];${HASH}}`;
+      read += `packText(K,${word},u8,o+${offset},${node.size});for(let i=${word};i<${end};i++){w=K[i];${HASH}}`;
+      equal.push(`sameWords(keys,b,K,${word},${end})`);
       word = end;
-    } else if (node.kind === 'string') source += stringWords(node.size, offset, mix);
+    } else if (node.kind === 'string') read += stringWords(node.size, offset, mix);
     else if (node.kind === 'address' || node.kind === 'float' || isHuge(node)) {
-      for (let i = 0; i < node.size; i += 4) source += mix(bytesWord(offset + i, Math.min(4, node.size - i)));
-    } else if (node.kind === 'bool') source += mix(`${readBool(node, 'o', offset)}?1:0`);
-    else if (isNarrow(node)) source += mix(`(${readNarrow(node, 'o', offset)})>>>0`);
-    else source += `${readWide(node, 'o', offset)}${mix('lo')}${mix('hi')}`;
+      for (let i = 0; i < node.size; i += 4) read += mix(bytesWord(offset + i, Math.min(4, node.size - i)));
+    } else if (node.kind === 'bool') read += mix(`${readBool(node, 'o', offset)}?1:0`);
+    else if (isNarrow(node)) read += mix(`(${readNarrow(node, 'o', offset)})>>>0`);
+    else read += `${readWide(node, 'o', offset)}${mix('lo>>>0')}${mix('hi>>>0')}`;
   }
-  return source;
+  return {
+    variables: variables.map((name) => `let ${name}=0;`).join(''),
+    read,
+    equal: equal.join('&&') || 'true',
+    store: variables.map((name) => `K[${name.slice(1)}]=${name};`).join(''),
+  };
 }
 
 const HASH = 'h=Math.imul(h^w,0x9e3779b1)^(h>>>13);';
@@ -59,4 +84,16 @@ function bytesWord(offset: number, count: number): string {
   if (count === 4 && offset % 4 === 0) return `u32[(o+${offset})>>>2]`;
   const parts = Array.from({ length: count }, (_, i) => `u8[o+${offset + i}]${i > 0 ? `<<${8 * i}` : ''}`);
   return `(${parts.join('|')})>>>0`;
+}
+
+/** Whether words `from` to `end` of the key at `base` are those of `key`. */
+export function sameWords(
+  keys: Uint32Array,
+  base: number,
+  key: Uint32Array,
+  from: number,
+  end: number,
+): boolean {
+  for (let i = from; i < end; i++) if (keys[base + i] !== key[i]) return false;
+  return true;
 }

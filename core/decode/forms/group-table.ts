@@ -16,7 +16,7 @@ let epochs = 0;
 
 /**
  * The groups of one map in one worker. A group's key is the canonical bytes of its label fields as 32-bit words:
- * strings end at their NUL, padding is no part of it, booleans are 0 or 1. Keys find their group by open
+ * strings end at their NUL, padding is no part of it, booleans are 0 or 1. Generated code (`grouper.ts`) finds keys by open
  * addressing; a key seen first is rendered, and joins the group that renders alike, if there is one. Memory is
  * bounded by `maxSeries`: groups by it, raw keys by four times it and by {@link MAX_KEYS_BYTES}.
  */
@@ -30,21 +30,24 @@ export class GroupTable {
   readonly bounds: readonly number[];
   readonly exemplars: Exemplars | undefined;
   buckets = new Float64Array(0);
-  touched: Uint32Array = new Uint32Array(64);
-  touchedCount = 0;
+  /** Slot of a hash → index of a key, or -1. */
+  slots = new Int32Array(0);
+  mask = 0;
+  /** `words` a key. */
+  keys = new Uint32Array(0);
+  groupOfKey = new Uint32Array(0);
+  /** Group → the drain that touched it last. */
+  stamp = new Uint32Array(0);
+  drain = 0;
+  private touched: Uint32Array = new Uint32Array(64);
+  private touchedCount = 0;
   private readonly plan: GroupPlan;
   private readonly source: DecodePlan['source'];
   private readonly maxKeys: number;
   private epoch = 0;
-  private slots = new Int32Array(0);
-  private mask = 0;
-  private keys = new Uint32Array(0);
-  private groupOfKey = new Uint32Array(0);
   private keyCount = 0;
   private byLabels = new Map<string, number>();
   private nextGroup = 1;
-  private stamp = new Uint32Array(0);
-  private drain = 0;
   private newIds: number[] = [];
   private newLabels: string[][] = [];
   private overflowed = 0;
@@ -122,27 +125,8 @@ export class GroupTable {
     return expire !== undefined && this.full && performance.now() - this.begun >= expire;
   }
 
-  /** Group of the key in `this.key`, whose hash is `hash`; -1 for an entry that is left out. */
-  find(hash: number, memory: Memory, o: number): number {
-    const { words, key, keys } = this;
-    let slot = (hash ^ (hash >>> 15)) & this.mask;
-    for (;;) {
-      const index = this.slots[slot]!;
-      if (index < 0) return this.insert(hash, memory, o);
-      let same = true;
-      const base = index * words;
-      for (let i = 0; i < words; i++) {
-        if (keys[base + i] !== key[i]) {
-          same = false;
-          break;
-        }
-      }
-      if (same) return this.touch(this.groupOfKey[index]!);
-      slot = (slot + 1) & this.mask;
-    }
-  }
-
-  private touch(group: number): number {
+  /** The group of a key that was found; -1 for an entry that is left out. */
+  touch(group: number): number {
     if (group === 0) {
       this.overflowed++;
       if (this.source === 'entry') return -1;
@@ -160,7 +144,8 @@ export class GroupTable {
     return group;
   }
 
-  private insert(hash: number, memory: Memory, o: number): number {
+  /** Group of the key in `this.key`, which is not in the table yet; -1 for an entry that is left out. */
+  insert(hash: number, memory: Memory, o: number): number {
     const rendered = this.labels.map((leaf) => renderLabel(leaf, memory, o));
     const text = JSON.stringify(rendered);
     let group = this.byLabels.get(text);

@@ -13,11 +13,7 @@ export class Grouper {
 
   constructor(plan: DecodePlan, group: GroupPlan) {
     this.table = new GroupTable(plan, group);
-    const row = `${keySource(this.table.labels)}q=g.find(h,m,o);if(q<0)continue;${valueSource(plan, group, this.table)}`;
-    this.add = generate(
-      'm,sel,count,g',
-      `const K=g.key,A=g.accumulators,E=g.exemplars;let h=0,w=0,v=0,n=0,z=0,q=0,s=0,x=0n;for(let r=0;r<count;r++){const o=sel[r];${row}}`,
-    );
+    this.add = generate('m,sel,count,g', source(plan, group, this.table));
   }
 
   group(records: Selected, clock: ClockOffsets, time: bigint): GroupOutput {
@@ -39,7 +35,24 @@ export class Grouper {
   }
 }
 
-/** Source that adds the values of the record at `o` to group `q`. `g` is the table, `A` its accumulators. */
+/**
+ * Source of the loop over records, the hot one. What the table looks up in its arrays it could do itself; written
+ * out here, with the key in variables and the arrays at hand, it takes half the time.
+ */
+function source(plan: DecodePlan, group: GroupPlan, table: GroupTable): string {
+  const key = keySource(table.labels);
+  const sums = table.accumulators.map((_, i) => `L${i}=A[${i}].lo;H${i}=A[${i}].hi;`).join('');
+  const declared = table.accumulators.map((_, i) => `L${i},H${i}`).join(',');
+  // Whatever the table grows, it grows in `insert`.
+  const arrays = `slots=g.slots;mask=g.mask;keys=g.keys;groups=g.groupOfKey;stamp=g.stamp;${sums}`;
+  const insert = `${key.store}q=g.insert(h,m,o);${arrays}break;`;
+  const known = 'q=groups[i];if(stamp[q]!==drain||q===0)q=g.touch(q);break;';
+  const find = `s=(h^(h>>>15))&mask;for(;;){i=slots[s];if(i<0){${insert}}b=i*${table.words};if(${key.equal}){${known}}s=(s+1)&mask;}`;
+  const row = `${key.read}${find}if(q<0)continue;${valueSource(plan, group, table)}`;
+  return `const K=g.key,A=g.accumulators,E=g.exemplars,drain=g.drain;let h=0,w=0,v=0,n=0,z=0,q=0,s=0,i=0,b=0,x=0n,slots,mask,keys,groups,stamp,${declared};${key.variables}${arrays}for(let r=0;r<count;r++){const o=sel[r];${row}}`;
+}
+
+/** Source that adds the values of the record at `o` to group `q`. `g` is the table, `L` and `H` its sums. */
 function valueSource(plan: DecodePlan, { kind }: GroupPlan, table: GroupTable): string {
   const [first] = table.accumulators;
   if (table.bucketLeaf) return `g.row(q,${integer(table.bucketLeaf)},${integer(first!.leaf!)});`;
@@ -54,9 +67,9 @@ function valueSource(plan: DecodePlan, { kind }: GroupPlan, table: GroupTable): 
   const assign = kind === 'gauge' && plan.source === 'ring' ? '=' : '+=';
   const values = table.accumulators
     .map(({ leaf, wide }, i) => {
-      if (!leaf) return `A[${i}].lo[q]+=1;`;
-      if (wide) return `${parts(leaf)}A[${i}].lo[q]${assign}lo;A[${i}].hi[q]${assign}hi;`;
-      return `A[${i}].lo[q]${assign}${readNumber(leaf.node, 'o', leaf.offset)};`;
+      if (!leaf) return `L${i}[q]+=1;`;
+      if (wide) return `${parts(leaf)}L${i}[q]${assign}lo;H${i}[q]${assign}hi;`;
+      return `L${i}[q]${assign}${readNumber(leaf.node, 'o', leaf.offset)};`;
     })
     .join('');
   return table.exemplars ? `${values}E.last[q]=o;` : values;

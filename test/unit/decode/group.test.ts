@@ -176,3 +176,39 @@ describe('max_series', () => {
     expect([...after.values[0]!].sort()).toEqual([20, 30]);
   });
 });
+
+describe('a key of many words', () => {
+  const MANY = layoutOf(
+    ...Array.from({ length: 40 }, (_, i): [string, number, Layout['root']] => [
+      `n${i}`,
+      4 * i,
+      { kind: 'int', size: 4, signed: false },
+    ]),
+    ['text', 160, { kind: 'string', size: 100 }],
+    ['last', 260, { kind: 'int', size: 4, signed: false }],
+  );
+  const labels = MANY.root.kind === 'struct' ? MANY.root.members.map(({ name }) => label(name)) : [];
+
+  it.each([
+    ['its first word', 0],
+    ['the last that is in a variable', 31 * 4],
+    ['the first that is not', 32 * 4],
+    ['the last number before a long text', 39 * 4],
+    ['the beginning of a long text', 160],
+    ['the end of a long text', 252],
+    ['the word after it', 260],
+  ])('is another when %s is, however many share a slot', (_, at) => {
+    const plan = planOf(MANY, { group: { kind: 'counter', labels, values: [], maxSeries: 1_000 } });
+    // Bytes of text are not 0, where it would end.
+    const keys = Array.from({ length: 900 }, (_, i) => {
+      const bytes = Buffer.alloc(MANY.size);
+      bytes.fill('x', 160, 256);
+      bytes[at] = 0x20 + (i % 30);
+      bytes[at + 1] = 0x20 + Math.floor(i / 30);
+      return bytes;
+    });
+    const { groups } = compilePlan(plan).decode(recordSet([...keys, ...keys]), NO_OFFSET, 0n);
+    expect(groups!.newLabels).toHaveLength(900);
+    expect(groups!.values[0]!.every((count) => count === 2)).toBe(true);
+  });
+});
