@@ -1,5 +1,6 @@
 import { defineSink } from '../sdk/index.js';
 import { type LokiOptions, options } from './options.js';
+import { Order } from './order.js';
 import { Pusher } from './push.js';
 import { needsRows, type Shape, streamsOf } from './streams.js';
 
@@ -25,11 +26,14 @@ export default defineSink<LokiOptions>({
   async open(chosen, context) {
     const shape = shapeOf(chosen);
     const pusher = await Pusher.open(chosen, context.directory);
+    const order = new Order();
     let closed = false;
     return {
       async write(batch, { signal }) {
         if (closed) return { status: 'closed' };
-        return pusher.push(streamsOf(batch, shape), signal);
+        const streams = streamsOf(batch, shape);
+        order.arrange(batch, streams);
+        return pusher.push(streams, signal);
       },
       close() {
         closed = true;

@@ -14,8 +14,7 @@ export interface Entry {
 
 export interface Stream {
   readonly labels: Pairs;
-  /** By ascending timestamp. */
-  readonly entries: readonly Entry[];
+  readonly entries: Entry[];
 }
 
 export interface Shape {
@@ -29,7 +28,7 @@ export function needsRows({ labels, metadata }: Shape): boolean {
   return [...labels, ...metadata].some(({ kind }) => kind === 'data');
 }
 
-/** A batch's events by their labels, each stream in order of time. */
+/** A batch's events by their labels, in the order in which they came. */
 export function streamsOf(batch: EventBatch, shape: Shape): Stream[] {
   const { ndjson, lineEnds, count } = batch;
   const rows = needsRows(shape) ? [...batch.rows()] : undefined;
@@ -47,7 +46,6 @@ export function streamsOf(batch: EventBatch, shape: Shape): Stream[] {
     const metadata = shape.metadata.length === 0 ? [] : pairs(batch, shape.metadata, new Map(), rows?.[i]);
     stream.entries.push({ timestamp: lineTime(line), line, metadata });
   }
-  for (const { entries } of streams.values()) order(entries);
   return [...streams.values()];
 }
 
@@ -86,44 +84,4 @@ function pairs(
     }
   }
   return [...into].sort(([a], [b]) => (a < b ? -1 : 1));
-}
-
-/**
- * Sort by time, and tell equal events apart: Loki keeps one of two entries with the same time and line, and events
- * without a time of their own share that of their drain. The second of such twins is put 1 ns later, and so on; the
- * same batch always gives the same times, so that a repeated push adds nothing.
- */
-function order(entries: Entry[]): void {
-  let sorted = true;
-  let twins = false;
-  for (let i = 1; i < entries.length; i++) {
-    const before = entries[i - 1]!.timestamp;
-    const now = entries[i]!.timestamp;
-    if (now < before) sorted = false;
-    if (now === before) twins = true;
-  }
-  if (!sorted) entries.sort((a, b) => (a.timestamp < b.timestamp ? -1 : a.timestamp > b.timestamp ? 1 : 0));
-  if (sorted && !twins) return;
-  const seen = new Map<string, bigint>();
-  let moved = false;
-  let group: bigint | undefined;
-  for (let i = 0; i < entries.length; i++) {
-    const entry = entries[i]!;
-    const time = entry.timestamp;
-    if (time !== group) {
-      seen.clear();
-      group = time;
-    }
-    if (time !== entries[i + 1]?.timestamp && seen.size === 0) continue;
-    const text = Buffer.from(entry.line.buffer, entry.line.byteOffset, entry.line.byteLength).toString(
-      'latin1',
-    );
-    const earlier = seen.get(text) ?? 0n;
-    seen.set(text, earlier + 1n);
-    if (earlier > 0n) {
-      entry.timestamp = time + earlier;
-      moved = true;
-    }
-  }
-  if (moved) entries.sort((a, b) => (a.timestamp < b.timestamp ? -1 : a.timestamp > b.timestamp ? 1 : 0));
 }

@@ -168,6 +168,43 @@ describe('the loki sink', () => {
     expect(times).toEqual([base + 2n, base + 1_000_000_001n, base + 2_000_000_000n]);
   });
 
+  it('sets events of one time apart in their order, over batches, and a batch that comes again as before', async () => {
+    await open({ format: 'json' });
+    const line = (second: number, text: string): string =>
+      JSON.stringify({
+        timestamp: `2026-01-02T03:04:0${second}.000000000Z`,
+        probe: 'p',
+        map: 'm',
+        data: { text },
+      });
+    const twice = batch([line(1, 'c'), line(1, 'c')]);
+    const sent = async (of: EventBatch): Promise<[offset: number, text: string][]> => {
+      await sink!.write!(of, { signal: new AbortController().signal });
+      const { streams } = JSON.parse(gunzipSync(pushes.at(-1)!.body).toString());
+      return streams[0].values.map(([time, text]: [string, string]) => [
+        Number(BigInt(time) - BigInt(Date.parse('2026-01-02T03:04:00Z')) * 1_000_000n),
+        JSON.parse(text).data.text,
+      ]);
+    };
+    const second = 1_000_000_000;
+    expect(await sent(batch([line(1, 'b'), line(1, 'a'), line(0, 'early')]))).toEqual([
+      [0, 'early'],
+      [second, 'b'],
+      [second + 1, 'a'],
+    ]);
+    for (let i = 0; i < 3; i++)
+      expect(await sent(twice)).toEqual([
+        [second + 2, 'c'],
+        [second + 3, 'c'],
+      ]);
+    // What is older keeps its time, and what is newer.
+    expect(await sent(batch([line(0, 'old'), line(2, 'new')]))).toEqual([
+      [0, 'old'],
+      [2 * second, 'new'],
+    ]);
+    expect(await sent(batch([line(2, 'newer')]))).toEqual([[2 * second + 1, 'newer']]);
+  });
+
   it('pushes JSON in gzip, when it is to', async () => {
     await open({ format: 'json', extra_labels: { env: 'x' }, labels: ['probe'], token: 'secret' });
     await write();

@@ -1,0 +1,129 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { AgentProcess } from '../support/agent.js';
+import { compileProbe, compileProgram } from '../support/compile.js';
+import { Collector } from './collector.js';
+import { Loki } from './loki.js';
+import { eventually, pause, type Service } from './service.js';
+
+const run = promisify(execFile);
+const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+/** Loki answers a query with 5,000 lines at most. */
+const SURE = 1000;
+const MORE = 3000;
+const AFTER = 500;
+
+/** What a service has of a probe's events: their numbers, in the order in which it gives them. */
+interface Destination {
+  readonly service: Service;
+  readonly sink: string;
+  numbersOf(probe: string): Promise<number[]>;
+}
+
+async function collectorDestination(): Promise<Destination> {
+  const collector = await Collector.start();
+  return {
+    service: collector.service,
+    sink: `type: otlp, metrics: false, endpoint: "${collector.url}"`,
+    numbersOf: async (probe) =>
+      collector.logs
+        .filter(({ attributes }) => attributes.probe === `Str(${probe})`)
+        .map(({ attributes }) => Number(/^Int\((\d+)\)$/.exec(attributes.seq!)![1])),
+  };
+}
+
+async function lokiDestination(): Promise<Destination> {
+  const loki = await Loki.start();
+  return {
+    service: loki.service,
+    sink: `type: loki, url: "${loki.url}"`,
+    numbersOf: async (probe) =>
+      (await loki.query(`{probe="${probe}"}`))
+        .sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0))
+        .map(({ line }) => (JSON.parse(line) as { data: { seq: number } }).data.seq),
+  };
+}
+
+describe.each([
+  ['a Collector', 'build-collector.sh', Collector.program, collectorDestination],
+  ['Loki', 'build-loki.sh', Loki.program, lokiDestination],
+] as const)('a disk buffer before %s (skipped if %s left none)', (_, _script, program, start) => {
+  let object: string;
+  let trigger: string;
+  let destination: Destination | undefined;
+  let agent: AgentProcess | undefined;
+  let folder: string;
+  beforeAll(() => {
+    object = compileProbe(here('../e2e/probes/flood.bpf.c'));
+    trigger = compileProgram(here('../e2e/probes/trigger.c'));
+    folder = mkdtempSync(join(tmpdir(), 'bee-buffer-'));
+  });
+  afterEach(async () => {
+    await agent?.stop();
+    await destination?.service.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const begin = async (probe: string): Promise<AgentProcess> => {
+    agent = await AgentProcess.start(`
+probes: [{ file: ${object}, name: ${probe}, maps: { counter_groups: { export: none } } }]
+sinks:
+  kept: { ${destination!.sink}, buffer: { path: ${folder}/buffer } }
+  prom: { type: prometheus }
+agent: { listen: "127.0.0.1:0" }
+`);
+    return agent;
+  };
+  const count = (name: string): Promise<number> =>
+    agent!.sum(`bee_agent_sink_${name}`, 'sink="kept"', 'map="print_flood"');
+
+  it.skipIf(!program)(
+    'keeps what comes while that is down, over kill -9 of the agent; then each event arrives, in order',
+    async () => {
+      destination = await start();
+      await destination.service.kill();
+      const first = await begin('first');
+      await run(trigger, [String(SURE), '50', '500']);
+      await first.until(async () => (await count('queued')) === SURE);
+      // What is accepted is on its way to the file; it is there when what came after it is.
+      const load = spawn(trigger, [String(MORE), '20', '2000'], { stdio: 'ignore' });
+      const over = once(load, 'close');
+      await first.until(async () => (await count('queued')) > SURE + 200);
+      await pause(Math.random() * 100);
+      await first.stop('SIGKILL');
+      await over;
+
+      const second = await begin('second');
+      const recovered = await count('recovered_total');
+      expect(recovered).toBeGreaterThan(SURE);
+      expect(recovered).toBeLessThan(SURE + MORE);
+      await run(trigger, [String(AFTER), '50', '500']);
+      await second.until(async () => (await count('queued')) === recovered + AFTER);
+      await destination.service.start();
+      await second.until(async () => (await count('queued')) === 0, 90_000);
+
+      expect(await count('received_total')).toBe(recovered + AFTER);
+      expect(await count('delivered_total')).toBe(recovered + AFTER);
+      expect(await count('lost_total')).toBe(0);
+      // No hole: what was accepted came in order, from the first on. Nothing was twice: the dead agent delivered none.
+      for (const [probe, events] of [
+        ['first', recovered],
+        ['second', AFTER],
+      ] as const) {
+        const numbers = await eventually(async () => {
+          const now = await destination!.numbersOf(probe);
+          return now.length >= events ? now : undefined;
+        });
+        expect(numbers, probe).toEqual(Array.from({ length: events }, (_unused, i) => i));
+      }
+    },
+    240_000,
+  );
+});
