@@ -99,6 +99,17 @@ export interface QueueConfig {
   readonly timeout: number;
   /** ms until a batch is given up; 0: never. Default 300000. */
   readonly maxElapsed: number;
+  readonly retry: RetryConfig;
+}
+
+/** Pauses after failed attempts. */
+export interface RetryConfig {
+  /** ms before the first repetition. Default 1000. */
+  readonly initial: number;
+  /** ms at most. Default 30000, or `initial` where that is more. */
+  readonly max: number;
+  /** Each pause is so many times the one before. Default 1.5. */
+  readonly multiplier: number;
 }
 
 /** What is left out is the sink's own, or the host's default. */

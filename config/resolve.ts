@@ -8,11 +8,20 @@ import type {
   ParamValue,
   ProbeConfig,
   RegistryConfig,
+  RetryConfig,
   SinkConfig,
 } from './config.js';
 import { defaultProbeName } from './probe-name.js';
 import { DEFAULT_SINKS } from './rules.js';
-import type { ConfigFile, MapEntry, ProbeEntry, RegistryEntry, SinkEntry, VerifyEntry } from './schema.js';
+import type {
+  ConfigFile,
+  MapEntry,
+  ProbeEntry,
+  RegistryEntry,
+  RetryEntry,
+  SinkEntry,
+  VerifyEntry,
+} from './schema.js';
 import { descend, type SourceNode } from './source-node.js';
 
 const DEFAULT_LISTEN: ListenAddress = { kind: 'tcp', host: '127.0.0.1', port: 9091 };
@@ -61,6 +70,10 @@ function resolveMap({ interval, max_series, ...rest }: MapEntry): MapConfig {
   return { ...defined(rest), interval: interval ?? 1000, maxSeries: max_series ?? 10_000 };
 }
 
+function resolveRetry({ initial = 1_000, max, multiplier = 1.5 }: RetryEntry): RetryConfig {
+  return { initial, max: max ?? Math.max(30_000, initial), multiplier };
+}
+
 function resolveSink(name: string, sink: SinkEntry, directory: string): SinkConfig {
   const { type, isolate, interval, queue, batch, buffer, ...options } = sink;
   return {
@@ -74,6 +87,7 @@ function resolveSink(name: string, sink: SinkEntry, directory: string): SinkConf
       timeout: queue?.timeout ?? 10_000,
       maxElapsed: queue?.max_elapsed ?? 5 * MINUTE,
       whenFull: queue?.when_full ?? 'drop_newest',
+      retry: resolveRetry(queue?.retry ?? {}),
       ...(queue?.concurrency === undefined ? {} : { concurrency: queue.concurrency }),
     },
     ...(buffer === undefined

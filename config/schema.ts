@@ -211,6 +211,26 @@ export const batchSchema = z.strictObject({
     ),
 });
 
+const MULTIPLIER_EXPECTED = 'a number from 1 to 10';
+
+export const retrySchema = z
+  .strictObject({
+    initial: duration(10, 3_600_000).optional().describe('Pause after the first failure. Default 1s.'),
+    max: duration(10, DAY_MS)
+      .optional()
+      .describe('Longest pause, unless the destination asks for more. Default 30s.'),
+    multiplier: z
+      .number({ error: MULTIPLIER_EXPECTED })
+      .min(1, { error: MULTIPLIER_EXPECTED })
+      .max(10, { error: MULTIPLIER_EXPECTED })
+      .optional()
+      .describe('Each pause is so many times the one before. Default 1.5.'),
+  })
+  .refine(({ initial = 0, max }) => max === undefined || initial <= max, {
+    path: ['max'],
+    error: 'a duration that is no shorter than `initial`',
+  });
+
 export const queueSchema = z.strictObject({
   max_batches: integer(1, 1_000_000).optional().describe('Batches that wait at most. Default 1000.'),
   max_bytes: bytes.optional().describe('Bytes that wait at most. Default 64MiB.'),
@@ -232,6 +252,7 @@ export const queueSchema = z.strictObject({
     })
     .optional()
     .describe('Time after which a batch is given up; 0: never. Default 5m.'),
+  retry: retrySchema.optional().describe('Pauses between attempts.'),
 });
 
 const BUFFER_SIZE_EXPECTED = 'a size such as 1GiB, 500MB or a number of bytes, from 1MiB to 1024GiB';
@@ -358,6 +379,7 @@ export type ProbeEntry = z.output<typeof probeSchema>;
 export type VerifyEntry = z.output<typeof verifySchema>;
 export type RegistryEntry = z.output<typeof registrySchema>;
 export type MapEntry = z.output<typeof mapSchema>;
+export type RetryEntry = z.output<typeof retrySchema>;
 export type SinkEntry = z.output<typeof sinkSchema>;
 
 export function isName(text: string): boolean {

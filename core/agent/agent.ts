@@ -164,6 +164,7 @@ export class Agent {
         ...(queue.concurrency === undefined ? {} : { concurrency: queue.concurrency }),
         timeout: queue.timeout,
         maxElapsed: queue.maxElapsed,
+        retry: queue.retry,
         interval: sink.interval,
         letsGo: sink.letsGo,
         context: {

@@ -91,7 +91,8 @@ export class Delivery {
           if (!this.closing.aborted) {
             health.fail(new Error(result.error ?? 'the sink asked to retry'));
             gate.failed(epoch, result.after);
-            await gate.wait(expiry);
+            do await gate.wait(expiry);
+            while (!gate.passable && performance.now() < expiry && !this.closing.aborted);
             if (!this.inFlight.has(unit)) return {};
           }
           if (this.closing.aborted) {

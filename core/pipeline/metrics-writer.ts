@@ -89,6 +89,8 @@ export class MetricsWriter {
       return { closed: result.error === undefined ? {} : { error: result.error } };
     } else if (!closing.aborted) {
       health.fail(new Error(result.error ?? 'metrics were not taken'));
+      // It answers, and wants none of these.
+      if (result.status === 'drop') gate.succeeded(epoch);
       if (result.status === 'retry') {
         gate.failed(epoch, result.after);
         if (this.waiting === undefined) this.behindEvents = true;

@@ -38,7 +38,7 @@ class SinkOutlet implements Outlet {
   readonly ended: Promise<void>;
   private resolveEnded!: () => void;
   private readonly ledger = new Ledger();
-  private readonly gate = new RetryGate();
+  private readonly gate: RetryGate;
   private readonly health: Health;
   readonly hold: Hold;
   private readonly store: Store;
@@ -58,6 +58,7 @@ class SinkOutlet implements Outlet {
     const { definition, context } = options;
     this.name = options.name;
     this.accepts = resolveAccepts(definition, options.options);
+    this.gate = new RetryGate(options.retry);
     this.health = new Health(context, this.gate);
     this.hold = new Hold(context.log);
     this.store = this.createStore();
@@ -198,6 +199,7 @@ class SinkOutlet implements Outlet {
     for (;;) {
       await this.gate.wait();
       if (this.closing.signal.aborted) return;
+      if (!this.gate.passable) continue;
       const early = this.metrics.first ? this.metrics.take() : undefined;
       const unit = early ? undefined : this.assembler.take();
       const metrics = early ?? (unit ? undefined : this.metrics.take());

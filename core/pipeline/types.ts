@@ -5,6 +5,7 @@ import type {
   SinkContext,
   SinkDefinition,
 } from '../../plugins/sdk/index.js';
+import type { BackoffOptions } from './backoff.js';
 import type { BatchLimits } from './batch/assembler.js';
 import type { BufferOptions } from './buffer/disk-store.js';
 import type { Hold } from './hold.js';
@@ -64,6 +65,8 @@ export interface OutletOptions {
   readonly timeout: number;
   /** ms a batch is tried for; 0: for ever. */
   readonly maxElapsed: number;
+  /** Pauses after failures. Default: 1 s, then 1.5 times as long each time, up to 30 s. */
+  readonly retry?: BackoffOptions;
   /** ms between metric writes. */
   readonly interval: number;
   /** The sink looks at a batch no more once `write` has answered, so that its memory may be written again. Default false. */

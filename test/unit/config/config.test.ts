@@ -19,6 +19,7 @@ const queue = {
   timeout: 10_000,
   maxElapsed: 300_000,
   whenFull: 'drop_newest',
+  retry: { initial: 1000, max: 30_000, multiplier: 1.5 },
 };
 
 const EXAMPLE = `# The example of the design, every key of it.
@@ -121,6 +122,7 @@ describe('a config', () => {
         timeout: 500,
         maxElapsed: 0,
         whenFull: 'drop_newest',
+        retry: queue.retry,
       },
       options: { topic: 'probes', nested: { list: [1, '2', null], listen: 5 } },
     });
@@ -133,6 +135,27 @@ describe('a config', () => {
       pullTimeout: 120_000,
       storage: '/etc/bee-agent/store',
     });
+  });
+
+  it.each([
+    ['{ initial: 50ms, max: 2s, multiplier: 3 }', { initial: 50, max: 2000, multiplier: 3 }],
+    ['{ initial: 2m }', { initial: 120_000, max: 120_000, multiplier: 1.5 }],
+    ['{}', queue.retry],
+  ])('has the pauses between attempts: retry: %s', (retry, expected) => {
+    const { config } = load(
+      `probes: [{ file: x.o }]\nsinks: { s: { type: stdout, queue: { retry: ${retry} } } }`,
+    );
+    expect(config.sinks.s?.queue.retry).toEqual(expected);
+  });
+
+  it.each([
+    ['{ initial: 10s, max: 5s }', 'max: found 5s, expected a duration that is no shorter than `initial`'],
+    ['{ multiplier: 0.5 }', 'multiplier: found 0.5, expected a number from 1 to 10'],
+    ['{ initial: 1 }', 'initial: found 1, expected a duration with its unit'],
+  ])('refuses other pauses: retry: %s', (retry, message) => {
+    expect(() =>
+      load(`probes: [{ file: x.o }]\nsinks: { s: { type: stdout, queue: { retry: ${retry} } } }`),
+    ).toThrow(message);
   });
 
   it("gives every image the agent's verify, key by key unless a probe has its own", () => {

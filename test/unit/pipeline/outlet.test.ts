@@ -312,6 +312,56 @@ describe('an outlet', () => {
     expect(totals(outlet)).toMatchObject({ queued: 0, lost: { expired: 6 } });
   });
 
+  it('has one attempt find out after a pause, whatever the concurrency; the others go on when it has succeeded', async () => {
+    let answer: WriteResult = { status: 'retry' };
+    const begun: number[] = [];
+    const outlet = host.outlet(
+      {
+        async write() {
+          begun.push(performance.now());
+          await new Promise((resolve) => setTimeout(resolve, 100));
+          return answer;
+        },
+      },
+      { definition: { concurrency: 3 }, retry: { initial: 500, max: 2_000, multiplier: 4 } },
+    );
+    const start = performance.now();
+    outlet.start();
+    for (let i = 0; i < 6; i++) outlet.offer(batchOf());
+    // Three fail at once, then one after each pause: 500 ms, and 2 s from there on.
+    await tick(2_900);
+    expect(begun.map((time) => time - start)).toEqual([0, 0, 0, 600, 2_700]);
+    expect(outlet.circuit).toMatchObject({ state: 'open' });
+    answer = { status: 'ok' };
+    await tick(1_950);
+    expect(begun.length).toBe(6);
+    expect(outlet.circuit.state).toBe('half_open');
+    await tick(1_000);
+    expect(begun.slice(5).map((time) => time - start)).toEqual([4_800, 4_900, 4_900, 4_900, 5_000, 5_000]);
+    expect(outlet.circuit).toMatchObject({ state: 'closed', failures: 0 });
+    expect(totals(outlet)).toMatchObject({ delivered: 6, queued: 0 });
+  });
+
+  it('goes on when metrics are what finds out, and are refused', async () => {
+    const answers: WriteResult[] = [{ status: 'retry' }, { status: 'drop' }];
+    const outlet = host.outlet(
+      {
+        write: async () => ({ status: 'ok' }),
+        writeMetrics: async () => answers.shift() ?? { status: 'ok' },
+      },
+      { definition: { accepts: { events: ['ndjson'], metrics: true } } },
+    );
+    outlet.start();
+    await tick();
+    outlet.offerMetrics(emptyMetrics());
+    await tick();
+    await tick(1_000);
+    outlet.offer(batchOf());
+    await tick(5_000);
+    expect(answers).toEqual([]);
+    expect(totals(outlet)).toMatchObject({ delivered: 1, queued: 0 });
+  });
+
   it('opens with back-off, says why it cannot, and delivers what waited', async () => {
     let opens = 0;
     const outlet = host.outlet(() => {
