@@ -32,9 +32,10 @@ export function entryValues(
   record: Layout,
   config: MapConfig,
 ): Leaf[] {
-  if (config.value !== undefined)
-    return [numeric(field(record, config.value, 'entry', ['value']), config.value)];
-  const leaves = scalarLeaves(record, 'value').filter(isNumeric);
+  const leaves =
+    config.value === undefined
+      ? scalarLeaves(record, 'value').filter(isNumeric)
+      : [numeric(field(record, config.value, 'entry', ['value']), config.value)];
   if (leaves.length === 0) throw new PlanError('its value has no numeric field', ['value']);
   if (kind === 'histogram' && leaves.length > 1) {
     throw new PlanError(
@@ -46,7 +47,10 @@ export function entryValues(
     );
   }
   if (kind === 'histogram' && leaves[0]!.node.kind === 'float')
-    throw new PlanError('its value is a count, which must be an integer', ['value']);
+    throw new PlanError(
+      `"${leaves[0]!.path.join('.')}" is a float, and what a histogram of a hash or array holds are counts: integers`,
+      ['value'],
+    );
   return leaves;
 }
 

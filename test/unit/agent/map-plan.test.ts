@@ -107,4 +107,16 @@ describe('values that are none', () => {
     );
     expect(plan('counter_x', { key: scalar(4), value: struct({ name: text }) })).toMatch(/no numeric field/);
   });
+
+  it('are floats where counts are wanted, which could be no number', () => {
+    const double: LayoutNode = { kind: 'float', size: 8 };
+    for (const config of [{}, { value: 'real' }])
+      expect(plan('hist_x', { key: scalar(4), value: struct({ real: double }) }, config)).toMatch(
+        /"value\.real" is a float, and what a histogram of a hash or array holds are counts/,
+      );
+    // A ring's are observed, not counted.
+    expect(plan('hist_x', { value: struct({ real: double }) }, { value: 'real' })).toMatchObject({
+      decode: { group: { values: [['real']] } },
+    });
+  });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Layout } from '../../../core/bpf/index.js';
+import type { Layout, LayoutNode } from '../../../core/bpf/index.js';
 import { compilePlan, type DecodePlan, entryLayout, type GroupOutput } from '../../../core/decode/index.js';
 import { NO_OFFSET, planOf, recordSet } from './records.js';
 
@@ -122,6 +122,33 @@ describe('values', () => {
       [Number.NaN, Number.POSITIVE_INFINITY, 0.5].map((real) => event({ real })),
     ]);
     expect([...groups!.buckets!]).toEqual([1, 2]);
+  });
+});
+
+describe('counts of a histogram that a program fills', () => {
+  const u32: LayoutNode = { kind: 'int', size: 4, signed: false };
+  const counted = (value: LayoutNode) =>
+    compilePlan(
+      planOf(entryLayout({ typeName: '', size: 4, root: u32 }, { typeName: '', size: 8, root: value }), {
+        source: 'entry',
+        group: { kind: 'histogram', labels: [], values: [['value']], bucket: ['key'], maxSeries: 10 },
+      }),
+    );
+
+  it('are integers, whatever their bits would be as a double', () => {
+    const notANumber = 0x7ff8_0000_0000_0001n;
+    const entry = Buffer.alloc(16);
+    entry.writeUInt32LE(5, 0);
+    entry.writeBigUInt64LE(notANumber, 8);
+    const { groups } = counted(u64).decode(recordSet([entry]), NO_OFFSET, 0n);
+    expect(groups!.values[0]![0]).toBe(notANumber);
+    expect(groups!.bucketValues![0]).toBe(5);
+  });
+
+  it('are never doubles: NaN is no count', () => {
+    expect(() => counted({ kind: 'float', size: 8 })).toThrow(
+      /"value" is a float: the count of a histogram that a program fills is an integer/,
+    );
   });
 });
 
