@@ -1,4 +1,5 @@
 import type { HistogramValue } from '../../plugins/sdk/index.js';
+import { cpuTime } from '../pipeline/index.js';
 
 /** ms between two looks while a sink is at work. */
 const INTERVAL_MS = 200;
@@ -18,12 +19,13 @@ export interface Suspect {
   wasAtWork(since: number): boolean;
   /** Called when it begins to work. */
   onWork: (() => void) | undefined;
-  add(ms: number, what: string): void;
+  add(ms: number, what: string, computed: number): void;
 }
 
 /**
  * Measures how late the timers of the main thread are, and lays a delay that nobody owned up to at the door of the sink
- * that alone was at work meanwhile. A sink that computes after it has waited for something is found that way.
+ * that alone was at work meanwhile. A sink that computes after it has waited for something is found that way. A delay in
+ * which nothing was computed is nobody's: the machine was busy.
  */
 export class LoopMonitor {
   private readonly counts: number[] = Array(BOUNDS.length + 1).fill(0);
@@ -31,6 +33,8 @@ export class LoopMonitor {
   private sum = 0;
   private expected = 0;
   private interval = 0;
+  /** {@link cpuTime} when the wait began. */
+  private cpu = 0;
   private known: ReadonlyMap<Suspect, number> = new Map();
   private timer: NodeJS.Timeout | undefined;
 
@@ -50,6 +54,7 @@ export class LoopMonitor {
   private wait(ms: number): void {
     clearTimeout(this.timer);
     this.interval = ms;
+    this.cpu = cpuTime();
     this.expected = performance.now() + Math.ceil(ms);
     this.timer = setTimeout(() => this.look(), Math.ceil(ms)).unref();
   }
@@ -78,7 +83,7 @@ export class LoopMonitor {
     const owned = suspects.reduce((sum, one) => sum + one.seconds - (this.known.get(one) ?? 0), 0) * 1000;
     const atWork = suspects.filter((one) => one.wasAtWork(since));
     const [only] = atWork;
-    if (only && atWork.length === 1 && late - owned > STALL_MS)
-      only.add(late - owned, 'while it alone was at work');
+    const held = Math.min(late, cpuTime() - this.cpu) - owned;
+    if (only && atWork.length === 1 && held > STALL_MS) only.add(held, 'while it alone was at work', held);
   }
 }

@@ -1,4 +1,5 @@
 import type { SinkContext } from '../../plugins/sdk/index.js';
+import { cpuTime } from './cpu-time.js';
 
 /** Longest that a sink should hold the main thread at once, ms. */
 const BEARABLE_MS = 20;
@@ -31,10 +32,11 @@ export class Hold {
 
   private timed<T>(what: string, work: () => T): T {
     const begun = performance.now();
+    const cpu = cpuTime();
     try {
       return work();
     } finally {
-      this.add(performance.now() - begun, what);
+      this.add(performance.now() - begun, what, cpuTime() - cpu);
     }
   }
 
@@ -43,8 +45,8 @@ export class Hold {
     return this.running > 0 || this.lastEnd >= time;
   }
 
-  /** It held the thread for so many ms. */
-  add(ms: number, what: string): void {
+  /** It held the thread for so many ms, of which the thread computed for `computed` at most. */
+  add(ms: number, what: string, computed: number): void {
     this.seconds += ms / 1000;
     if (ms <= BEARABLE_MS) return;
     this.long++;
@@ -53,8 +55,13 @@ export class Hold {
     if (now - this.logged < LOG_MS) return;
     const times =
       this.long === 1 ? '' : `, ${this.long} times by now, ${Math.round(this.longest)} ms at most`;
+    // Not its fault where the machine has no time for it; but it may be where it waits in a system call.
+    const idle =
+      computed < ms / 2
+        ? `, of which at most ${Math.round(computed)} ms of computing: the machine was busy, or it waited for a file or the like`
+        : '';
     this.log.warn(
-      `held the main thread for ${Math.round(ms)} ms ${what}${times}: probes and other sinks wait meanwhile`,
+      `held the main thread for ${Math.round(ms)} ms ${what}${idle}${times}: probes and other sinks wait meanwhile`,
     );
     this.logged = now;
     this.long = 0;

@@ -1,5 +1,6 @@
 export type { BatchLimits } from './batch/assembler.js';
 export type { BufferOptions } from './buffer/disk-store.js';
+export { cpuTime } from './cpu-time.js';
 export { PipelineError, type PipelineErrorCode } from './error.js';
 export { createIsolatedSink } from './isolate/isolated-sink.js';
 export { createOutlet } from './outlet.js';

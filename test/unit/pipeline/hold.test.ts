@@ -10,6 +10,11 @@ function spin(ms: number): void {
   while (performance.now() < end);
 }
 
+/** Hold the thread as a machine does that has no time for it. */
+function block(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
+
 describe('a sink that holds the main thread', () => {
   const hosts = { guilty: new Host(), innocent: new Host() };
   let monitor: LoopMonitor | undefined;
@@ -38,7 +43,7 @@ describe('a sink that holds the main thread', () => {
     await sleep(100);
     expect(guilty.hold.seconds).toBeGreaterThanOrEqual(0.06);
     expect(innocent.hold.seconds).toBeLessThan(guilty.hold.seconds);
-    expect(hosts.guilty.lines.join()).toMatch(/warn: held the main thread for \d+ ms in write\(\)/);
+    expect(hosts.guilty.lines.join()).toMatch(/warn: held the main thread for \d+ ms in write\(\): probes/);
     expect(hosts.innocent.lines.join()).not.toContain('in write()');
   });
 
@@ -59,6 +64,35 @@ describe('a sink that holds the main thread', () => {
     expect(counts.length).toBe(bounds.length + 1);
     expect(counts.reduce((a, b) => a + b)).toBe(count);
     expect(Number(sum)).toBeGreaterThan(0.2);
+  });
+
+  it('without computing is told so: a busy machine is no fault of a sink', async () => {
+    const [guilty] = start(async () => {
+      block(60);
+      return { status: 'ok' };
+    }, ok);
+    await sleep(1);
+    guilty.offer(batchOf());
+    await sleep(100);
+    expect(hosts.guilty.lines.join()).toMatch(
+      /held the main thread for \d+ ms in write\(\), of which at most \d+ ms of computing: the machine was busy, or/,
+    );
+  });
+
+  it('is not accused of a delay in which nobody computed', async () => {
+    const [guilty] = start(async () => {
+      await sleep(900);
+      return { status: 'ok' };
+    }, ok);
+    monitor = new LoopMonitor(() => outlets.map((outlet) => outlet.hold));
+    await sleep(250);
+    guilty.offer(batchOf());
+    await sleep(50);
+    block(600);
+    await sleep(300);
+    expect(monitor.delays.sum).toBeGreaterThan(0.2);
+    expect(guilty.hold.seconds).toBeLessThan(0.1);
+    expect(hosts.guilty.lines.join()).not.toContain('held');
   });
 
   it('is not accused while two are at work', async () => {
