@@ -9,6 +9,7 @@ import {
 } from '../../plugins/sdk/index.js';
 import { type BatchLimits, createIsolatedSink, loadSinkModule } from '../pipeline/index.js';
 import { messageOf } from './error.js';
+import { optionProblems } from './option-problems.js';
 import type { Problem } from './plan/problem.js';
 
 /** Built-in sinks, loaded when a config asks for them. */
@@ -51,14 +52,7 @@ export async function prepareSinks(
       const definition = given[config.type] ?? (await loadDefinition(config, loaded));
       const result = await definition.options['~standard'].validate(config.options);
       if (result.issues) {
-        for (const issue of result.issues) {
-          const keys = (issue.path ?? []).map((part) => (typeof part === 'object' ? part.key : part));
-          const shown = keys.map(String).join('.');
-          problems.push({
-            path: ['sinks', config.name, ...keys.map((key) => (typeof key === 'number' ? key : String(key)))],
-            message: `sink "${config.name}" (${config.type})${shown ? `, ${shown}` : ''}: ${issue.message}`,
-          });
-        }
+        problems.push(...optionProblems(config, result.issues));
         continue;
       }
       const options = result.value;

@@ -1,9 +1,10 @@
-import { mkdir, open, stat } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import type { EventBatchData } from '../../../plugins/sdk/index.js';
 import { messageOf, PipelineError } from '../error.js';
 import { decodeBatch } from './batch-codec.js';
 import { lockFolder } from './folder-lock.js';
 import { encodeFrame, SEGMENT_HEADER_BYTES } from './frame.js';
+import { makeFolder } from './make-folder.js';
 import { Position } from './position.js';
 import { type Recovered, recover } from './recovery.js';
 import { Segment, type Share } from './segment.js';
@@ -82,7 +83,7 @@ export class SegmentLog {
   static async open(options: LogOptions, on: LogEvents): Promise<SegmentLog> {
     const { folder } = options;
     try {
-      await mkdir(folder, { recursive: true, mode: 0o700 });
+      await makeFolder(folder);
       const { mode, uid } = await stat(folder);
       if (uid !== process.getuid?.() || (mode & 0o022) !== 0)
         throw new Error('others can write to it. Make a folder of your own with mode 0700');

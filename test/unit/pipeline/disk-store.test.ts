@@ -218,6 +218,21 @@ describe('a disk buffer', () => {
     await (await Opened.at(opened.folder)).close();
   });
 
+  it.each([
+    ['/proc/bee/buffer', 'there can be no folder in /proc'],
+    ['/proc/self/fd/buffer', 'there can be no folder in /proc/self/fd'],
+    ['/dev/null', 'it is no folder'],
+  ])('says why %s cannot be one', async (folder, why) => {
+    await expect(Opened.at(folder)).rejects.toThrow(`buffer.path: ${folder} cannot be used: ${why}`);
+  });
+
+  it('makes the folders above its own, for the owner alone', async () => {
+    const folder = newFolder();
+    const deep = join(folder, 'a', 'b', 'c');
+    await (await Opened.at(deep)).store.close('shutdown', 1_000);
+    for (const path of [deep, join(folder, 'a')]) expect(statSync(path).mode & 0o777).toBe(0o700);
+  });
+
   it('takes the folder of a process that is dead, and none that others can write', async () => {
     const folder = newFolder();
     mkdirSync(folder, { mode: 0o700 });
