@@ -10,12 +10,16 @@ export type AgentErrorCode =
 /** A failure of the agent as a whole, in one sentence that a user can act on. */
 export class AgentError extends Error {
   override readonly name = 'AgentError';
+  /** Where it could not listen, as a user writes it. */
+  readonly address: string | undefined;
+
   constructor(
     readonly code: AgentErrorCode,
     message: string,
-    options?: { cause?: unknown },
+    options?: { readonly cause?: unknown; readonly address?: string },
   ) {
     super(message, options);
+    this.address = options?.address;
   }
 }
 

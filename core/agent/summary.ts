@@ -1,3 +1,4 @@
+import { lossText } from './losses.js';
 import type { AgentStatus } from './status.js';
 
 /** What became of everything, a line a sink that received something: the last word of a stopped agent. */
@@ -5,9 +6,7 @@ export function summary({ sinks }: AgentStatus): string[] {
   return sinks
     .filter(({ received }) => received > 0)
     .map(({ name, received, delivered, queued, lost }) => {
-      const losses = Object.entries(lost).filter(([, count]) => count > 0);
-      const lostText = losses.map(([reason, count]) => `${count} ${reason}`).join(', ') || '0';
       const kept = queued > 0 ? `, ${queued} kept` : '';
-      return `sink ${name}: ${received} records, ${delivered} delivered${kept}, lost: ${lostText}`;
+      return `sink ${name}: ${received} records, ${delivered} delivered${kept}, lost: ${lossText(lost)}`;
     });
 }

@@ -108,14 +108,11 @@ function listenError(address: ListenAddress, error: NodeJS.ErrnoException): Agen
     return new AgentError(
       'ADDRESS_IN_USE',
       `agent.listen: ${shown} is in use by another process. Stop it, or choose another address`,
-      {
-        cause: error,
-      },
+      { cause: error, address: shown },
     );
   }
-  return new AgentError('LISTEN_FAILED', `agent.listen: cannot listen on ${shown}: ${error.message}`, {
-    cause: error,
-  });
+  const message = `agent.listen: cannot listen on ${shown}: ${error.message}`;
+  return new AgentError('LISTEN_FAILED', message, { cause: error, address: shown });
 }
 
 /** A socket that nobody answers is left over from a killed agent. */

@@ -1,4 +1,5 @@
 import { html, raw } from 'hono/html';
+import { lossText } from '../losses.js';
 import type { AgentStatus, ProbeStatus, SinkStatus } from '../status.js';
 
 const STYLE = `
@@ -36,7 +37,7 @@ function probeRows(probe: ProbeStatus): unknown {
   return probe.maps.map(
     (map, i) => html`<tr>${i === 0 ? head : html`<td></td><td></td>`}
 <td>${map.name} <small>${map.type}</small></td><td>${map.export}</td>
-<td class="n">${map.records}</td><td class="n">${map.filtered}</td><td>${losses(map.lost)}</td></tr>`,
+<td class="n">${map.records}</td><td class="n">${map.filtered}</td><td>${lossText(map.lost)}</td></tr>`,
   );
 }
 
@@ -44,10 +45,5 @@ function sinkRow(sink: SinkStatus): unknown {
   return html`<tr><td>${sink.name}</td><td>${sink.type}</td>
 <td class="${sink.state}">${sink.state}${sink.error ? html`<br>${sink.error}` : ''}</td>
 <td class="n">${sink.received}</td><td class="n">${sink.delivered}</td><td class="n">${sink.queued}</td>
-<td>${losses(sink.lost)}</td></tr>`;
-}
-
-function losses(lost: Readonly<Record<string, number>>): string {
-  const shown = Object.entries(lost).filter(([, count]) => count > 0);
-  return shown.length === 0 ? '0' : shown.map(([reason, count]) => `${reason} ${count}`).join(', ');
+<td>${lossText(sink.lost)}</td></tr>`;
 }

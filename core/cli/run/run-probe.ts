@@ -116,9 +116,11 @@ function readable(error: unknown): unknown {
   if (error instanceof ConfigError)
     return new CliError('USAGE', error.problems.map(({ message }) => message).join('\n'), { cause: error });
   if (error instanceof AgentError && error.code === 'ADDRESS_IN_USE')
-    return new CliError('IO', `${error.message} with --prom-port or --listen`.replace('agent.listen: ', ''), {
-      cause: error,
-    });
+    return new CliError(
+      'IO',
+      `${error.address} is in use by another process. Stop it, or choose another address with --prom-port or --listen`,
+      { cause: error },
+    );
   if (error instanceof AgentError) return new CliError('IO', error.message, { cause: error });
   return error;
 }

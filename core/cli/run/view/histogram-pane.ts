@@ -1,13 +1,11 @@
 import type { HistogramValue, MetricFamily } from '../../../../plugins/sdk/index.js';
-import type { ShownFilter } from '../map-flags.js';
 import type { Field, Value } from './field.js';
 import { barCount, bars, barText } from './histogram-bars.js';
 import { Line, type Palette } from './line.js';
 import { grouped, rateText, valueText } from './numbers.js';
-import type { Area, Pane } from './pane.js';
+import type { Area } from './pane.js';
 import { isShown, labelFields, ownLabels } from './series-labels.js';
-import { SeriesRates } from './series-rates.js';
-import { TableRows } from './table-rows.js';
+import { TablePane } from './table-pane.js';
 import { displayWidth } from './text.js';
 
 interface Row {
@@ -22,23 +20,8 @@ const MOST_BAR = 100;
 const AROUND = 2;
 
 /** Histograms below each other, one a set of labels. */
-export class HistogramPane implements Pane {
-  page = 1;
-  private readonly table = new TableRows<Row>();
-  private readonly rates = new SeriesRates();
+export class HistogramPane extends TablePane<Row> {
   private unit: string | undefined;
-  /** First line shown, of all lines. */
-  private top = 0;
-  private isNew = false;
-
-  constructor(
-    readonly map: string,
-    private readonly flags: readonly ShownFilter[],
-  ) {}
-
-  get note(): string {
-    return grouped(this.table.all);
-  }
 
   /** A reading of the map's family. `time`: Unix ns. */
   take([family]: readonly MetricFamily[], time: bigint): void {
@@ -71,13 +54,7 @@ export class HistogramPane implements Pane {
     this.isNew = true;
   }
 
-  absorb(): boolean {
-    const { isNew } = this;
-    this.isNew = false;
-    return isNew && !this.table.isFrozen;
-  }
-
-  draw(area: Area, colors: Palette): string[] {
+  override draw(area: Area, colors: Palette): string[] {
     this.page = Math.max(1, area.height);
     this.top = this.clamp(this.top);
     const lines: string[] = [];
@@ -121,43 +98,13 @@ export class HistogramPane implements Pane {
     ];
   }
 
-  private clamp(top: number): number {
+  protected override clamp(top: number): number {
     const lines = this.table.rows.reduce((sum, row) => sum + heightOf(row), 0);
     // The last histogram needs no empty line after it.
     return Math.max(0, Math.min(top, lines - 1 - this.page));
   }
 
-  scroll(lines: number): void {
-    this.top = this.clamp(this.top + lines);
-  }
-
-  toStart(): void {
-    this.top = 0;
-  }
-
-  toEnd(): void {
-    this.top = this.clamp(Number.MAX_SAFE_INTEGER);
-  }
-
-  shift(): void {}
-
-  nextSort(): void {
-    this.table.nextSort();
-  }
-
-  reverseSort(): void {
-    this.table.reverseSort();
-  }
-
-  filter(text: string): void {
-    this.table.filter(text);
-  }
-
-  freeze(frozen: boolean): void {
-    this.table.freeze(frozen);
-  }
-
-  describe(): string {
+  override describe(): string {
     const { sort, fields } = this.table;
     const order = sort && `by ${fields[sort.field]?.name} ${sort.isDescending ? '▼' : '▲'}`;
     return [this.table.describe(), order].filter(Boolean).join(', ');

@@ -1,33 +1,18 @@
 import type { MetricFamily } from '../../../../plugins/sdk/index.js';
 import { printable } from '../../../../plugins/stdout/index.js';
-import type { ShownFilter } from '../map-flags.js';
 import type { Field, Value } from './field.js';
 import { Grid } from './grid.js';
 import type { Palette } from './line.js';
-import { grouped, rateText, valueText } from './numbers.js';
-import type { Area, Pane } from './pane.js';
+import { rateText, valueText } from './numbers.js';
+import type { Area } from './pane.js';
 import { isShown, labelFields, ownLabels } from './series-labels.js';
-import { SeriesRates } from './series-rates.js';
-import { TableRows } from './table-rows.js';
+import { TablePane } from './table-pane.js';
+import type { TableRow } from './table-rows.js';
 
 /** A table of counters or gauges: labels, values, and how fast they change. */
-export class SeriesPane implements Pane {
-  page = 1;
-  private readonly table = new TableRows<{ readonly values: readonly Value[] }>();
-  private readonly rates = new SeriesRates();
+export class SeriesPane extends TablePane<TableRow> {
   private readonly grid = new Grid();
-  private top = 0;
   private leftOut = 0;
-  private isNew = false;
-
-  constructor(
-    readonly map: string,
-    private readonly flags: readonly ShownFilter[],
-  ) {}
-
-  get note(): string {
-    return grouped(this.table.all);
-  }
 
   /** A reading of the map's families: one, or one a field of a struct value. `time`: Unix ns. */
   take(families: readonly MetricFamily[], time: bigint): void {
@@ -70,13 +55,7 @@ export class SeriesPane implements Pane {
     this.isNew = true;
   }
 
-  absorb(): boolean {
-    const { isNew } = this;
-    this.isNew = false;
-    return isNew && !this.table.isFrozen;
-  }
-
-  draw(area: Area, colors: Palette): string[] {
+  override draw(area: Area, colors: Palette): string[] {
     const { table } = this;
     if (table.fields.length === 0 || table.all === 0) return [];
     this.page = Math.max(1, area.height - 1);
@@ -85,44 +64,12 @@ export class SeriesPane implements Pane {
     return this.grid.draw(table.fields, rows, { sort: table.sort, shift: this.leftOut }, area, colors);
   }
 
-  private clamp(top: number): number {
+  protected override clamp(top: number): number {
     return Math.max(0, Math.min(top, this.table.rows.length - this.page));
   }
 
-  scroll(lines: number): void {
-    this.top = this.clamp(this.top + lines);
-  }
-
-  toStart(): void {
-    this.top = 0;
-  }
-
-  toEnd(): void {
-    this.top = this.clamp(Number.MAX_SAFE_INTEGER);
-  }
-
-  shift(columns: number): void {
+  override shift(columns: number): void {
     this.leftOut = Math.max(0, Math.min(this.leftOut + columns, this.table.fields.length - 1));
-  }
-
-  nextSort(): void {
-    this.table.nextSort();
-  }
-
-  reverseSort(): void {
-    this.table.reverseSort();
-  }
-
-  filter(text: string): void {
-    this.table.filter(text);
-  }
-
-  freeze(frozen: boolean): void {
-    this.table.freeze(frozen);
-  }
-
-  describe(): string {
-    return this.table.describe();
   }
 }
 
