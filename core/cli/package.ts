@@ -3,10 +3,9 @@ import { resolve } from 'node:path';
 import { Command } from 'commander';
 import {
   type Blob,
-  type Digest,
-  digestOf,
   limits,
   networkReference,
+  type PublicKey,
   parseReference,
   type Reference,
   type Registries,
@@ -19,17 +18,19 @@ import { type OutputFormat, outputFormatOption } from './output-format.js';
 import { agentFiles } from './package/agent-files.js';
 import { type BaseImage, openBase } from './package/base-image.js';
 import { containerImage } from './package/container-image.js';
-import { probeFiles } from './package/probe-files.js';
+import { type PackagedProbe, probeFiles } from './package/probe-files.js';
 import { pushImage } from './package/push-image.js';
 import { openRegistryBase } from './package/registry-base.js';
+import { signedProbe } from './package/signed-probe.js';
 import { writeArchive } from './package/write-archive.js';
 import { writeLayout } from './package/write-layout.js';
 import { packageVersion } from './package-root.js';
 import { addRegistryFlags, openRegistries, type RegistryFlags } from './registry-flags.js';
 import { parseParam } from './run/map-flags.js';
 import { TransferProgress } from './transfer-progress.js';
+import { type VerifyFlag, verifyKeyOption, verifyKeys } from './verify-flag.js';
 
-interface PackageOptions extends OutputFormat, RegistryFlags {
+interface PackageOptions extends OutputFormat, RegistryFlags, VerifyFlag {
   readonly base: string;
   readonly push?: true;
   readonly layout?: string;
@@ -54,7 +55,12 @@ export function packageCommand(host: Host): Command {
     .option('--push', 'write to the registry that the name says')
     .option('--layout <folder>', 'write an OCI image layout; other images in it stay')
     .option('--archive <file>', 'write a tar for docker load and podman load; it is an OCI image layout, too')
-    .option('--param <name=value>', 'set a const volatile global of the probe, repeatable', collect, []);
+    .option('--param <name=value>', 'set a const volatile global of the probe, repeatable', collect, [])
+    .addOption(
+      verifyKeyOption(
+        'refuse a probe that is not signed with this public key, and let the container do so, too',
+      ),
+    );
   return addRegistryFlags(command)
     .addOption(outputFormatOption())
     .addHelpText('after', EXAMPLES)
@@ -92,12 +98,13 @@ async function packageProbe(
   const params = Object.fromEntries(
     options.param.map(parseParam).map(({ name: key, value }) => [key, value]),
   );
-  const { manifest, blobs, digest } = await readProbeBlobs(probe, context);
+  const keys = await verifyKeys(options, host.cwd);
+  const packed = await readProbeBlobs(probe, keys, flagsFor(probe, options, target), context);
 
   // 2. The image: base, bee-agent, the probe.
   const architecture = targetsOf(machine())[0]!.platform.architecture;
   const to = openRegistries(options, context);
-  const from = openRegistries(flagsOfBase(options, target), context);
+  const from = openRegistries(flagsFor(referenceIn(options.base), options, target), context);
   const base = await baseOf(options.base, from, context, architecture);
   try {
     terminal.progress('Gathering bee-agent and its packages');
@@ -107,12 +114,12 @@ async function packageProbe(
       epoch,
       layers: [
         { comment: `bee-agent ${packageVersion()}`, files: await agentFiles() },
-        { comment: probe.text, files: probeFiles({ reference: probe, manifest, blobs, params }) },
+        { comment: probe.text, files: probeFiles({ ...packed, reference: probe, params }) },
       ],
       labels: {
         'org.opencontainers.image.title': name,
         'bee-agent.probe': probe.text,
-        'bee-agent.probe.digest': digest,
+        'bee-agent.probe.digest': packed.manifest.descriptor.digest,
       },
     });
 
@@ -145,35 +152,44 @@ function refuseWithoutTarget({ layout, archive, push }: PackageOptions): void {
   throw new CliError('USAGE', 'nowhere to write to: --push, --layout or --archive is missing');
 }
 
-/** A user's name and password are for the registry that is written to: the base's sees them only if it is the same. */
-function flagsOfBase(options: PackageOptions, target: Reference): RegistryFlags {
+/** A user's name and password are for the registry that is written to: another one never sees them. */
+function flagsFor(from: Reference | undefined, options: PackageOptions, target: Reference): RegistryFlags {
   const { username: _name, password: _password, ...others } = options;
+  const isSame = from && networkReference(from).registry === networkReference(target).registry;
+  return isSame ? options : others;
+}
+
+/** The reference that a base may be; undefined where it is none. */
+function referenceIn(base: string): Reference | undefined {
   try {
-    const base = networkReference(parseReference(options.base.replace(/^docker:\/\//, '')));
-    return base.registry === networkReference(target).registry ? options : others;
+    return parseReference(base.replace(/^docker:\/\//, ''));
   } catch {
-    return others;
+    return undefined;
   }
 }
 
-/** What a machine needs of the image: not what an index has for others. */
+/** What a machine needs of the image, not what an index has for others; verified where there are keys. */
 async function readProbeBlobs(
   reference: Reference,
+  keys: readonly PublicKey[],
+  flags: RegistryFlags,
   context: Context,
-): Promise<{ manifest: Blob; blobs: Blob[]; digest: Digest }> {
-  const { manifest, config, fetch, close } = await readImage(reference, machine(), context);
-  const layers: Blob[] = [];
+): Promise<Pick<PackagedProbe, 'manifest' | 'index' | 'blobs' | 'trust'>> {
+  const { manifest, index, config, fetch, close } = await readImage(reference, machine(), context, flags);
+  const registries = openRegistries(flags, context);
   try {
+    const documents = index === undefined ? [manifest] : [index, manifest];
+    const { terminal, host } = context;
+    const warn = (message: string): void => terminal.error(message);
+    const places = { stores: context.stores().all, registries, warn, signal: host.signal };
+    const trust = keys.length === 0 ? undefined : await signedProbe(reference, documents, keys, places);
+    const layers: Blob[] = [];
     for (const descriptor of manifest.content.layers)
       layers.push({ descriptor, bytes: await fetch(descriptor, limits.MAX_PROGRAM) });
+    return { manifest, index, blobs: [config, ...layers], trust };
   } finally {
-    await close();
+    await Promise.all([close(), registries.close()]);
   }
-  return {
-    manifest: { descriptor: manifest.descriptor, bytes: manifest.bytes },
-    blobs: [config, ...layers],
-    digest: digestOf(manifest.bytes),
-  };
 }
 
 /** A folder or file where there is one, an image of a registry otherwise. */

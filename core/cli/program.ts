@@ -13,6 +13,7 @@ import { packageCommand } from './package.js';
 import { packageVersion } from './package-root.js';
 import { pullCommand } from './pull.js';
 import { pushCommand } from './push.js';
+import { addRegistryFlags } from './registry-flags.js';
 import { rmCommand } from './rm.js';
 import { runCommand } from './run.js';
 import { tagCommand } from './tag.js';
@@ -60,6 +61,7 @@ export function beeProgram(host: Host): Command {
     .option('-c, --config <file>', 'file with registry credentials, repeatable', collect, [])
     .option('-v, --verbose', 'say more', false)
     .showHelpAfterError('(bee --help tells more)');
+  addRegistryFlags(program).hook('preAction', takeRegistryFlags);
   for (const make of COMMANDS) program.addCommand(make(host));
   for (const command of [program, ...program.commands]) {
     command
@@ -72,6 +74,18 @@ export function beeProgram(host: Host): Command {
   }
   return program;
 }
+
+/** What stands before the command, or is taken by it as standing there, is the command's where it knows the flag. */
+function takeRegistryFlags(program: Command, command: Command): void {
+  for (const option of REGISTRY_FLAGS.options) {
+    const name = option.attributeName();
+    const value: unknown = program.getOptionValue(name);
+    if (value !== undefined && command.options.some((known) => known.attributeName() === name))
+      command.setOptionValue(name, value);
+  }
+}
+
+const REGISTRY_FLAGS = addRegistryFlags(new Command());
 
 /** That a repeatable flag was not given yet tells nobody anything. */
 function optionDescription(option: Option): string {

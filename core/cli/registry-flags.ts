@@ -12,6 +12,7 @@ export interface RegistryFlags {
   readonly caFile?: string;
 }
 
+/** General flags, as BumbleBee's are: the program has them, too, and hands them on. */
 export function addRegistryFlags(command: Command): Command {
   return command
     .option('-u, --username <name>', "user's name at the registry")

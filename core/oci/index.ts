@@ -48,6 +48,7 @@ export {
 export {
   AllowList,
   countSignatures,
+  keepSignature,
   PublicKey,
   pruneSignatures,
   type SignaturePolicy,

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { createHash, generateKeyPairSync } from 'node:crypto';
 import {
   cpSync,
   existsSync,
@@ -13,8 +13,10 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runAgent } from '../support/agent.js';
 import { bee, beeOk, isInstalled, run } from '../support/bee.js';
 import { DockerRegistry } from '../support/registry.js';
+import { payload, pushImage, signatureImage, signatureTag, signedLayer } from '../support/signatures.js';
 
 // The base image is this machine's Node with its libraries, as docker save would write it.
 
@@ -272,6 +274,58 @@ wait $agent
         code: 1,
         stderr: expect.stringContaining('the registry has no image'),
       });
+    } finally {
+      await registry.stop();
+    }
+  }, 120_000);
+
+  it('carries a key and the signature, and refuses in the container what is not signed with it', async ({
+    skip,
+  }) => {
+    if (!isInstalled('docker-registry')) skip('docker-registry is not installed');
+    const registry = await DockerRegistry.start();
+    try {
+      const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+      writeFileSync(path('cosign.pub'), publicKey.export({ type: 'spki', format: 'pem' }));
+      const name = `${registry.host}/signed/execs:v1`;
+      const storage = ['--storage', path('store')];
+      await beeOk(['build', path('probe.c'), name, '--arch', 'amd64,arm64', ...storage]);
+      const digest = (await beeOk(['push', name, ...storage])).trim();
+      const args = ['package', name, 'execs:v1', ...storage, '--base', path('base.tar')];
+      const verify = ['--verify-key', path('cosign.pub')];
+      const unsigned = await bee([...args, ...verify, '--layout', path('unsigned')]);
+      expect(unsigned).toMatchObject({ code: 1, stderr: expect.stringContaining('is not trusted') });
+      expect(existsSync(path('unsigned'))).toBe(false);
+
+      // Of the index: the container then has it beside its own machine's manifest.
+      const repository = `http://${registry.host}/v2/signed/execs`;
+      await pushImage(
+        repository,
+        signatureImage(signedLayer(privateKey, payload(digest))),
+        signatureTag(digest),
+      );
+      await beeOk([...args, ...verify, '--layout', path('signed')]);
+      const root = path('signed-root');
+      const { manifest } = readLayout(path('signed'));
+      mkdirSync(root);
+      for (const { digest: layer } of manifest.layers.slice(1))
+        run('tar', '-C', root, '-xf', join(path('signed'), 'blobs', layer.replace(':', '/')));
+      const config = join(root, 'etc/bee-agent/probes.yaml');
+      const { probes } = JSON.parse(readFileSync(config, 'utf8'));
+      expect(probes).toEqual([
+        { image: name, pull: 'never', params: {}, verify: { key: ['/etc/bee-agent/keys/1.pub'] } },
+      ]);
+      // As it lies in the container, but for the folder that it is unpacked in. --check never asks a registry.
+      writeFileSync(
+        path('unpacked.yaml'),
+        readFileSync(config, 'utf8').replaceAll('"/etc', `"${root}/etc`).replaceAll('"/var', `"${root}/var`),
+      );
+      const checked = await runAgent('--check', '--config', path('unpacked.yaml'));
+      expect(checked).toMatchObject({ code: 0, stdout: expect.stringContaining('ok') });
+      rmSync(join(root, 'var/lib/bee-agent/store/signatures'), { recursive: true });
+      const refused = await runAgent('--check', '--config', path('unpacked.yaml'));
+      expect(refused.code).toBe(2);
+      expect(refused.stderr).toContain(`${name} is not trusted`);
     } finally {
       await registry.stop();
     }

@@ -270,6 +270,28 @@ describe.skipIf(!isInstalled('docker-registry') || !isInstalled('htpasswd') || !
       await beeOk(['pull', name, ...secure], { env: env() });
     }, 60_000);
 
+    it('is spoken to with flags before the command as with flags behind it', async () => {
+      const name = `${registry.host}/fixtures/general:v1`;
+      const digest = digestOf(await beeOk(['tag', EXECS, name], { env: env() }));
+      const flags = ['--ca-file', join(pki, 'cert.pem'), '-u', 'ada', '-p', 'se:cret'];
+      const there = { ...env(), BEE_STORAGE: join(folder, 'other') };
+      expect(digestOf(await beeOk([...flags, 'push', name], { env: env() }))).toBe(digest);
+      expect(await beeOk([...flags, 'list', name.replace(':v1', '')], { env: there })).toBe('v1\n');
+      for (const verb of ['describe', 'inspect'])
+        expect(await beeOk([...flags, verb, name], { env: there })).toContain(digest);
+      const [ca = '', file = '', ...credentials] = flags;
+      expect(digestOf(await beeOk([ca, file, 'pull', name, ...credentials], { env: there }))).toBe(digest);
+      expect(await beeOk([...flags, 'login', registry.host], { env: there })).toContain('as ada');
+      expect(digestOf(await beeOk(['--insecure', 'pull', name], { env: there }))).toBe(digest);
+      const half = await bee(['-u', 'ada', 'pull', name], { env: there });
+      expect(half).toMatchObject({ code: 2, stderr: expect.stringContaining('-u and -p go together') });
+      const plain = await bee(['--plain-http', 'pull', name], { env: there });
+      expect(plain).toMatchObject({
+        code: 1,
+        stderr: expect.stringMatching(/answers 400 \(it speaks TLS: --ca-file .* --insecure /),
+      });
+    }, 60_000);
+
     it('is not spoken to when nobody knows its certificate', async () => {
       const other = join(folder, 'other.pem');
       run(

@@ -1,11 +1,13 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type LoadedConfig, parseConfig } from '../../../config/index.js';
+import { networkReference, parseReference } from '../../oci/index.js';
 import { CliError } from '../errors.js';
+import type { RegistryFlags } from '../registry-flags.js';
 import { parseBuckets, parseParam, parseValueKey, shownFilters } from './map-flags.js';
 
 /** Flags of `bee run` that end up in the agent's config. */
-export interface RunFlags {
+export interface RunFlags extends RegistryFlags {
   readonly promPort: string;
   readonly listen?: string;
   readonly histBuckets: readonly string[];
@@ -55,10 +57,27 @@ export function runConfig(
       view: { type: VIEW_SINK },
       prometheus: { type: 'prometheus', naming: 'bumblebee' },
     },
-    agent: { listen, ...(place.storage === undefined ? {} : { storage: resolve(place.cwd, place.storage) }) },
+    agent: {
+      listen,
+      ...registriesOf(source, flags, place.cwd),
+      ...(place.storage === undefined ? {} : { storage: resolve(place.cwd, place.storage) }),
+    },
   };
   // A dollar would begin a variable.
   return parseConfig(JSON.stringify(config).replaceAll('$', '$$$$'), join(place.cwd, 'bee-run.yaml'), {});
+}
+
+/** For signatures that the store has not: the image itself is there by then. */
+function registriesOf(source: ProbeSource, flags: RegistryFlags, cwd: string): Record<string, unknown> {
+  if ('file' in source) return {};
+  const { insecure, plainHttp, caFile } = flags;
+  const settings = {
+    ...(plainHttp ? { plain_http: true } : {}),
+    ...(insecure && !plainHttp ? { insecure } : {}),
+    ...(caFile === undefined || plainHttp ? {} : { ca: resolve(cwd, caFile) }),
+  };
+  const { registry } = networkReference(parseReference(source.image));
+  return Object.keys(settings).length === 0 ? {} : { registries: { [registry]: settings } };
 }
 
 /** A file when it is there and looks like one; everything else is a reference. */

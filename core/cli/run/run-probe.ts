@@ -2,7 +2,6 @@ import { ConfigError, type LoadedConfig, parseDuration } from '../../../config/i
 import { Agent, AgentError, createLogger } from '../../agent/index.js';
 import type { Context, Host } from '../context.js';
 import { CliError } from '../errors.js';
-import type { RegistryFlags } from '../registry-flags.js';
 import { linesSink, type WriteText } from './lines-sink.js';
 import { type ShownFilters, shownFilters } from './map-flags.js';
 import { pinFolder } from './pin-folder.js';
@@ -10,7 +9,7 @@ import { pullMissing } from './pull-missing.js';
 import { type ProbeSource, type RunFlags, runConfig, sourceOf, VIEW_SINK } from './run-config.js';
 import type { View } from './view/index.js';
 
-export interface RunOptions extends RunFlags, RegistryFlags {
+export interface RunOptions extends RunFlags {
   /** `--no-tty`. */
   readonly tty: boolean;
   readonly pinMaps?: string;
@@ -32,9 +31,7 @@ export async function runProbe(source: string, options: RunOptions, context: Con
     maps: options.pinMaps && pinFolder('--pin-maps', options.pinMaps, host.cwd),
     programs: options.pinProgs && pinFolder('--pin-progs', options.pinProgs, host.cwd),
   };
-  // An image that must be signed is pulled by the agent, which lets nothing else into the store.
-  const isPulledHere = 'image' in given && options.verifyKey.length === 0;
-  const there = !isPulledHere ? given : { image: await pullMissing(given.image, options, context) };
+  const there = 'file' in given ? given : { image: await pullMissing(given.image, options, context) };
   const loaded = configOf(there, options, context);
   const filters = shownFilters(options.filter);
   const view = options.tty ? await openView(context, filters) : undefined;

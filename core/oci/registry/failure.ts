@@ -29,7 +29,11 @@ export async function failure(response: Response, url: URL, what: string): Promi
 /** Error codes and messages of the distribution spec, on one line, without what could act on a terminal. */
 async function ownWords(response: Response, url: URL): Promise<string> {
   try {
-    const body: unknown = JSON.parse(Buffer.from(await readBody(response, MAX_ERROR_BODY, url)).toString());
+    const answer = Buffer.from(await readBody(response, MAX_ERROR_BODY, url)).toString();
+    // Go's servers, to somebody who speaks HTTP to them: this machine's registries are spoken to so by default.
+    if (/HTTP request to an HTTPS server/.test(answer))
+      return 'it speaks TLS: --ca-file names its authority, --insecure accepts any certificate';
+    const body: unknown = JSON.parse(answer);
     const errors = isRecord(body) && Array.isArray(body.errors) ? body.errors : [];
     const text = errors
       .filter(isRecord)

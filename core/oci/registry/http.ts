@@ -208,6 +208,8 @@ function explain(code: string, why: string): string {
   if (code.startsWith('ERR_SSL_WRONG_VERSION') || code === 'ERR_SSL_PACKET_LENGTH_TOO_LONG') {
     return 'it does not speak TLS; --plain-http for a registry without; for the agent: plain_http in agent.registries';
   }
+  if (why === 'bad port')
+    return 'HTTP is not spoken on this port, which belongs to another protocol; use another';
   return why;
 }
 

@@ -4,6 +4,7 @@ export { type PushedSignatures, pushSignatures } from './push-signatures.js';
 export type { Verified } from './verdict.js';
 export {
   countSignatures,
+  keepSignature,
   keepSignatures,
   pruneSignatures,
   type SignaturePolicy,

@@ -58,6 +58,11 @@ export class PublicKey {
     return new PublicKey(name, key, key.asymmetricKeyType === 'ed25519' ? await ed25519ph(key) : undefined);
   }
 
+  /** The key itself, whatever else its file held. */
+  get pem(): string {
+    return String(this.key.export({ type: 'spki', format: 'pem' }));
+  }
+
   /** Whether `signature` is this key's, of `data`. Never throws: a signature of any shape is only wrong. */
   verifies(data: Uint8Array, signature: Uint8Array): boolean {
     const isPlain = this.schemes().some(({ hash, options }) =>

@@ -67,6 +67,11 @@ export async function verifyImage(
   return undefined;
 }
 
+/** Keep the signature that an image was verified by, in a store that the image goes to. */
+export function keepSignature(store: ImageStore, { subject, image }: Verified): Promise<void> {
+  return new KeptSignatures(store).keep(subject, image);
+}
+
 /**
  * Keep the signatures that a registry has of an image, whoever made them, so that it can be verified without the
  * registry. Returns how many manifests of them there are. Best effort: what cannot be read is left out.
