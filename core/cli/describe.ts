@@ -12,6 +12,7 @@ import {
   OciError,
   type Platform,
   parseReference,
+  systemReason,
   verifyImage,
 } from '../oci/index.js';
 import { type Context, contextOf, type Host } from './context.js';
@@ -189,7 +190,7 @@ async function readObject(path: string, shown: string): Promise<Uint8Array> {
   } catch (cause) {
     if (cause instanceof CliError) throw cause;
     const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
-    const why = missing ? 'no such file' : (cause as Error).message;
+    const why = missing ? 'no such file' : systemReason(cause);
     throw new CliError('IO', `cannot read ${shown}: ${why}`, { cause });
   }
 }

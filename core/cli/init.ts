@@ -1,9 +1,11 @@
+import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { Command } from 'commander';
+import { systemReason } from '../oci/index.js';
 import { writeOutputFile } from './compiler/index.js';
-import { contextOf, type Host } from './context.js';
+import { type Context, contextOf, type Host } from './context.js';
 import { CliError } from './errors.js';
 import {
   ATTACHMENTS,
@@ -21,6 +23,7 @@ import type { Prompts } from './init/prompts.js';
 import { initSink } from './init/sink.js';
 import { SINK_LANGUAGES } from './init/sink-project.js';
 import { skeletonText } from './init/skeleton.js';
+import { oneOf } from './one-of.js';
 
 interface InitOptions {
   readonly sink?: string | true;
@@ -71,11 +74,24 @@ Examples:
 }
 
 async function init(options: InitOptions, command: Command, host: Host): Promise<void> {
-  const { terminal } = contextOf(command, host);
   const prompts = await promptsOn(host, options.sink === undefined ? 'A new probe' : 'A new sink');
+  try {
+    await write(options, prompts, contextOf(command, host));
+  } finally {
+    prompts?.end(undefined);
+  }
+}
+
+async function write(
+  options: InitOptions,
+  prompts: Prompts | undefined,
+  { host, terminal }: Context,
+): Promise<void> {
   if (options.sink !== undefined) {
     refuseProbeFlags(options);
-    const { folder, name, files } = await initSink({ ...options, sink: options.sink }, prompts, host.cwd);
+    const { sink } = options;
+    const { folder, name, files } = await initSink({ ...options, sink }, prompts, host.cwd);
+    prompts?.end(`Wrote ${folder}`);
     terminal.print(folder);
     terminal.progress(`Wrote ${files.join(', ')}. Test it: cd ${folder} && npm install && npm test`);
     terminal.progress(`Use it: sinks: { ${name}: { type: ./${folder}/… } }, as its README.md says`);
@@ -106,17 +122,21 @@ async function init(options: InitOptions, command: Command, host: Host): Promise
     ));
   const output = pick('--output-type', OUTPUTS, outputName);
   const attach = await attachmentOf(kind, options.attach, prompts);
-  const file = options.file ?? (await prompts?.ask('Where does it go?', `${kind.plural}.c`)) ?? '';
+  const taken = (name: string): string | undefined =>
+    options.force || !existsSync(resolve(host.cwd, name)) ? undefined : `${name} exists already.`;
+  const file = options.file ?? (await prompts?.ask('Where does it go?', `${kind.plural}.c`, taken)) ?? '';
 
   const text = skeletonText(
     { kind, map, output, attach },
     file === '-' ? `${kind.plural}.c` : basename(file),
   );
   if (file === '-') {
+    prompts?.end('Here it is:');
     host.stdout.write(text);
     return;
   }
   await writeSource(file, text, options.force === true, host.cwd);
+  prompts?.end(`Wrote ${file}`);
   terminal.print(file);
   terminal.progress(`Build it: bee build ${file} localhost/${kind.plural}:v1`);
 }
@@ -162,7 +182,7 @@ function refuseMissing(options: InitOptions): void {
 function pick<T extends string>(flag: string, known: readonly T[], typed: string | undefined): T {
   const found = known.find((name) => name.toLowerCase() === typed?.toLowerCase());
   if (found !== undefined) return found;
-  throw new CliError('USAGE', `${flag} ${JSON.stringify(typed ?? '')}: one of ${known.join(', ')} expected`);
+  throw new CliError('USAGE', `${flag} ${JSON.stringify(typed ?? '')}: expected ${oneOf(known)}`);
 }
 
 async function attachmentOf(
@@ -202,6 +222,6 @@ async function writeSource(file: string, text: string, force: boolean, cwd: stri
         cause,
       });
     }
-    throw new CliError('IO', `cannot write ${file}: ${(cause as Error).message}`, { cause });
+    throw new CliError('IO', `cannot write ${file}: ${systemReason(cause)}`, { cause });
   }
 }

@@ -9,6 +9,7 @@ import {
   parseReference,
   type Reference,
   type Registries,
+  systemReason,
 } from '../oci/index.js';
 import { targetsOf } from './compiler/index.js';
 import { type Context, contextOf, type Host } from './context.js';
@@ -227,7 +228,7 @@ async function guarded(path: string, writing: Promise<void>): Promise<void> {
     await writing;
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === undefined || cause instanceof CliError) throw cause;
-    throw new CliError('IO', `cannot write ${path}: ${(cause as Error).message}`, { cause });
+    throw new CliError('IO', `cannot write ${path}: ${systemReason(cause)}`, { cause });
   }
 }
 

@@ -11,7 +11,7 @@ export function tagCommand(host: Host): Command {
     .action(async (source: string, target: string, _options: unknown, command: Command) => {
       const { terminal, stores } = contextOf(command, host);
       const { digest } = await stores().primary.tag(parseReference(source), parseReference(target));
-      terminal.progress(`${target} is ${source} now`);
+      terminal.progress(`Tagged ${source} as ${target}`);
       terminal.print(digest);
     });
 }

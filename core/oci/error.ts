@@ -60,8 +60,12 @@ export function errnoOf(error: unknown): string | undefined {
 /** Wrap a system error that is no answer to the question asked. An `OciError` passes unchanged. */
 export function ioError(doing: string, path: string, cause: unknown): OciError {
   if (cause instanceof OciError) return cause;
-  const reason = REASONS[errnoOf(cause) ?? ''] ?? (cause instanceof Error ? cause.message : String(cause));
-  return new OciError('IO', `cannot ${doing} ${path}: ${reason}`, { cause });
+  return new OciError('IO', `cannot ${doing} ${path}: ${systemReason(cause)}`, { cause });
+}
+
+/** What a system error says, in words, without the path and call that Node writes behind it. */
+export function systemReason(cause: unknown): string {
+  return REASONS[errnoOf(cause) ?? ''] ?? (cause instanceof Error ? cause.message : String(cause));
 }
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -73,5 +77,9 @@ const REASONS: Readonly<Record<string, string>> = {
   EDQUOT: 'the disk quota is used up',
   ENOTDIR: 'a part of the path is not a folder',
   EISDIR: 'it is a folder',
+  EEXIST: 'it exists already',
+  ELOOP: 'too many symbolic links',
+  ENAMETOOLONG: 'the name is too long',
+  ETXTBSY: 'it is a program that runs',
   EMFILE: 'too many open files',
 };

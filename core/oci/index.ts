@@ -1,7 +1,7 @@
 /** OCI images of eBPF programs: references, the local store, and the shape of an image. */
 export type { Annotations, Descriptor } from './descriptor.js';
 export { type Digest, type DigestAlgorithm, digester, digestOf, isDigest, parseDigest } from './digest.js';
-export { OciError, type OciErrorCode } from './error.js';
+export { OciError, type OciErrorCode, systemReason } from './error.js';
 export {
   type Blob,
   buildProbeImage,

@@ -68,7 +68,7 @@ describe('bee init --sink', () => {
   it.each([
     [['../up', '-l', 'JavaScript'], '--sink "../up": expected a letter'],
     [['Upper', '-l', 'JavaScript'], '--sink "Upper": expected a letter'],
-    [['x', '-l', 'C'], '--language "C": one of JavaScript, TypeScript expected for a sink'],
+    [['x', '-l', 'C'], '--language "C": a sink is written in JavaScript or TypeScript'],
     [['x', '-l', 'JavaScript', '-m', 'HashMap'], '--map: of a probe, not of a sink'],
     [['x', '-l', 'JavaScript', '-f', '-'], 'cannot be printed'],
     [['x'], 'missing: --language'],
@@ -88,12 +88,16 @@ describe('bee init --sink', () => {
     tmux('new-session', '-d', '-x', '110', '-y', '30', command);
     try {
       await until('What is the sink called?');
-      tmux('send-keys', 'asked', 'Enter');
+      tmux('send-keys', 'Bad Name', 'Enter');
+      // Asked again, with what was typed to be mended.
+      await until('Expected a letter, then letters');
+      tmux('send-keys', 'C-u', 'asked', 'Enter');
       await until('In which language?');
       tmux('send-keys', 'Down', 'Enter');
       await until('Where does it go?');
       tmux('send-keys', 'Enter');
       await until('code 0');
+      expect(tmux('capture-pane', '-p')).toMatch(/^└ +Wrote bee-sink-asked$/m);
       expect(readFileSync(join(folder, 'bee-sink-asked/sink.ts'), 'utf8')).toContain("type: 'asked'");
     } finally {
       tmux('kill-server');

@@ -133,9 +133,9 @@ describe('bee init', () => {
   });
 
   it.each([
-    [['--program-type', 'Disk'], '--program-type "Disk": one of Network, FileSystem'],
+    [['--program-type', 'Disk'], '--program-type "Disk": expected Network, FileSystem, '],
     [['--attach', 'xdp'], '--attach xdp: Network has only kprobe, tracepoint'],
-    [['--map', 'Queue'], '--map "Queue": one of RingBuffer, HashMap expected'],
+    [['--map', 'Queue'], '--map "Queue": expected RingBuffer or HashMap'],
   ])('refuses %j', async (flags, message) => {
     const { code, stderr } = await bee(['init', ...complete, '-f', '-', ...flags]);
     expect(code).toBe(2);
@@ -173,9 +173,28 @@ describe('on a terminal', () => {
       await until('What becomes of it?');
       tmux('send-keys', 'Down', 'Down', 'Down', 'Enter');
       await until('Where does it go?');
-      tmux('send-keys', 'asked.c', 'Enter');
+      writeFileSync(join(folder, 'taken.c'), 'mine');
+      tmux('send-keys', 'taken.c', 'Enter');
+      await until('taken.c exists already.');
+      tmux('send-keys', 'C-u', 'asked.c', 'Enter');
       await until('code 0');
+      expect(screen()).toMatch(/^└ +Wrote asked.c$/m);
+      expect(readFileSync(join(folder, 'taken.c'), 'utf8')).toBe('mine');
       expect(readFileSync(join(folder, 'asked.c'), 'utf8')).toContain('} hist_run_time SEC(".maps")');
+    } finally {
+      tmux('kill-server');
+    }
+  });
+
+  it('closes the frame of its questions when it cannot write', async ({ skip }) => {
+    if (!isInstalled('tmux')) skip('tmux is not installed');
+    start('--map RingBuffer --output-type print -f no/such/folder/x.c');
+    try {
+      await until('What is watched?');
+      tmux('send-keys', 'Enter');
+      await until('code 1');
+      expect(screen()).toMatch(/^└ +Nothing was written\.$/m);
+      expect(screen()).toContain('error: cannot write no/such/folder/x.c: there is no such file or folder\n');
     } finally {
       tmux('kill-server');
     }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
+import { systemReason } from '../../oci/index.js';
 import { CliError } from '../errors.js';
 
 /** Where BumbleBee puts the object when `--output-file` is not given: beside the source. */
@@ -26,7 +27,7 @@ export async function writeOutputFile(path: string, bytes: Uint8Array): Promise<
       throw error;
     }
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = systemReason(cause);
     throw new CliError('IO', `cannot write ${path}: ${why}`, { cause });
   }
 }

@@ -1,5 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
-import { cancel, intro, select, text } from '@clack/prompts';
+import { cancel, intro, outro, select, text } from '@clack/prompts';
 import { CliError } from '../errors.js';
 
 export interface PromptStreams {
@@ -15,6 +15,7 @@ export interface PromptOption {
 /** Questions on a terminal. A question that is cancelled ends the command with `INTERRUPTED`. */
 export class Prompts {
   private begun = false;
+  private ended = false;
 
   constructor(
     private readonly streams: PromptStreams,
@@ -31,10 +32,24 @@ export class Prompts {
     return this.answered(answer);
   }
 
-  async ask(message: string, placeholder: string): Promise<string> {
+  /** `problem`: what is wrong with an answer; then it is asked again. */
+  async ask(
+    message: string,
+    placeholder: string,
+    problem: (answer: string) => string | undefined = () => undefined,
+  ): Promise<string> {
     this.begin();
-    const answer = await text({ ...this.streams, message, placeholder, defaultValue: placeholder });
+    const validate = (answer: string | undefined) => problem(answer || placeholder);
+    const answer = await text({ ...this.streams, message, placeholder, defaultValue: placeholder, validate });
     return this.answered(answer);
+  }
+
+  /** Close the frame of the questions, where there were any: with what was made, or that nothing was. */
+  end(made: string | undefined): void {
+    if (!this.begun || this.ended) return;
+    this.ended = true;
+    if (made === undefined) cancel('Nothing was written.', this.streams);
+    else outro(made, this.streams);
   }
 
   private begin(): void {
@@ -44,7 +59,7 @@ export class Prompts {
 
   private answered(answer: string | symbol): string {
     if (typeof answer === 'string') return answer;
-    cancel('Nothing was written.', this.streams);
+    this.end(undefined);
     throw new CliError('INTERRUPTED', 'cancelled');
   }
 }

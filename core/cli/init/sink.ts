@@ -1,8 +1,12 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { systemReason } from '../../oci/index.js';
 import { CliError } from '../errors.js';
+import { oneOf } from '../one-of.js';
 import type { Prompts } from './prompts.js';
 import { SINK_LANGUAGES, sinkName, sinkProject } from './sink-project.js';
+
+const NAME_EXPECTED = 'a letter, then letters, digits and "-", all lower case';
 
 export interface SinkAnswers {
   /** What stands behind `--sink`; true: nothing. */
@@ -19,13 +23,15 @@ export async function initSink(
   cwd: string,
 ): Promise<{ folder: string; name: string; files: readonly string[] }> {
   if (prompts === undefined) refuseMissing(answers);
-  const typed = answers.sink === true ? await prompts?.ask('What is the sink called?', 'mine') : answers.sink;
+  const typed =
+    answers.sink === true
+      ? await prompts?.ask('What is the sink called?', 'mine', (answer) =>
+          sinkName(answer) === undefined ? `Expected ${NAME_EXPECTED}.` : undefined,
+        )
+      : answers.sink;
   const name = sinkName(typed ?? '');
   if (name === undefined)
-    throw new CliError(
-      'USAGE',
-      `--sink ${JSON.stringify(typed ?? '')}: expected a letter, then letters, digits and "-", all lower case`,
-    );
+    throw new CliError('USAGE', `--sink ${JSON.stringify(typed ?? '')}: expected ${NAME_EXPECTED}`);
   const chosen =
     answers.language ??
     (await prompts?.choose('In which language?', [
@@ -36,7 +42,7 @@ export async function initSink(
   if (language === undefined)
     throw new CliError(
       'USAGE',
-      `--language ${JSON.stringify(chosen ?? '')}: one of ${SINK_LANGUAGES.join(', ')} expected for a sink`,
+      `--language ${JSON.stringify(chosen ?? '')}: a sink is written in ${oneOf(SINK_LANGUAGES)}`,
     );
   const folder =
     answers.file ?? (await prompts?.ask('Where does it go?', `bee-sink-${name}`)) ?? `bee-sink-${name}`;
@@ -75,6 +81,6 @@ async function writeProject(
     for (const { name, text } of files) await writeFile(join(path, name), text, { flag: force ? 'w' : 'wx' });
   } catch (cause) {
     if (cause instanceof CliError) throw cause;
-    throw new CliError('IO', `cannot write ${shown}: ${(cause as Error).message}`, { cause });
+    throw new CliError('IO', `cannot write ${shown}: ${systemReason(cause)}`, { cause });
   }
 }

@@ -1,3 +1,5 @@
+import { stringifyExact } from './exact-json.js';
+
 /** `addr.port` of an event's data as text, as its JSON has it; empty where there is none. */
 export function fieldText(data: unknown, field: string): string {
   let value = data;
@@ -5,9 +7,5 @@ export function fieldText(data: unknown, field: string): string {
     if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return '';
     value = (value as Record<string, unknown>)[name];
   }
-  return typeof value === 'object' ? JSON.stringify(value, plainNumber) : String(value);
-}
-
-function plainNumber(_name: string, value: unknown): unknown {
-  return typeof value === 'bigint' ? Number(value) : value;
+  return typeof value === 'object' ? stringifyExact(value) : String(value);
 }

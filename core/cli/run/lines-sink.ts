@@ -1,4 +1,5 @@
 import type { MetricBatch, Series, Sink, SinkDefinition, WriteResult } from '../../../plugins/sdk/index.js';
+import { parseExact } from './exact-json.js';
 import { fieldText } from './field-text.js';
 import { FilterCheck } from './filter-check.js';
 import type { ShownFilter, ShownFilters } from './map-flags.js';
@@ -84,7 +85,7 @@ function firstLine(ndjson: Uint8Array): string {
 
 function matching(ndjson: Uint8Array, filters: readonly ShownFilter[]): string {
   const isShown = (line: string): boolean => {
-    const { data } = JSON.parse(line);
+    const { data } = parseExact(line) as { readonly data: unknown };
     return filters.every(({ field, pattern }) => pattern.test(fieldText(data, field)));
   };
   return Buffer.from(ndjson)
