@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { Agent } from './agent.js';
-import { agentConsumer } from './load.js';
+import { agentConsumer, produce } from './load.js';
 import { median } from './measure.js';
 import { privateBytes, sleep } from './process.js';
 import { probe, program, ROOT, WORK } from './tools.js';
@@ -25,6 +25,9 @@ export interface GrowthResult {
 }
 
 const COUNTER = '{ export: counter, labels: [comm, pid, daddr], metric: load_total }';
+/** Of `growth-workers`: so many rings, each so many records a second. */
+const RINGS = 4;
+const RING_RATE = 50_000;
 const PROMETHEUS = '{ prom: { type: prometheus } }';
 
 export async function measureGrowth(growth: GrowthCase, runs: number): Promise<GrowthResult> {
@@ -140,16 +143,33 @@ export const growthCases: readonly GrowthCase[] = [
   },
   {
     name: 'growth-workers',
-    what: 'decode workers, JSON lines to a file: CPU of a record',
+    what: `decode workers, JSON lines of ${RINGS} rings to a file: CPU of a record`,
     x: 'workers',
     y: 'ns',
     sizes: [1, 2, 4],
-    measure: (size) =>
-      costOfRecord(
-        '{ export: event }',
-        '{ out: { type: stdout, format: json } }',
-        { workers: size, output: join(WORK, 'workers.ndjson') },
-        200_000,
-      ),
+    async measure(size) {
+      // One system call makes the records of every ring.
+      const list = Array.from(
+        { length: RINGS },
+        (_, i) => `  - { file: ${probe('load')}, name: p${i}, maps: { load: { export: event } } }`,
+      );
+      const agent = await Agent.start(
+        `probes:\n${list.join('\n')}\nsinks: { out: { type: stdout, format: json } }\nagent: { listen: "127.0.0.1:0", workers: ${size} }\n`,
+        join(WORK, 'workers.ndjson'),
+      );
+      const load = async (records: number): Promise<number> => {
+        const [cpu, before] = [agent.cpu, await agent.received()];
+        await produce(0, records, RING_RATE);
+        // None is lost at this rate: if one were, this would end with an error.
+        await agent.child.until(async () => (await agent.received()) >= before + records * RINGS);
+        return agent.cpu - cpu;
+      };
+      try {
+        await load(RING_RATE);
+        return ((await load(2 * RING_RATE)) / (2 * RING_RATE * RINGS)) * 1e9;
+      } finally {
+        await agent.end();
+      }
+    },
   },
 ];
