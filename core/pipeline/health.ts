@@ -1,39 +1,42 @@
 import type { SinkContext } from '../../plugins/sdk/index.js';
 import { messageOf } from './error.js';
 import type { RetryGate } from './retry-gate.js';
+import type { Supervisor } from './supervised.js';
 import type { Circuit, OutletState } from './types.js';
 
 /** A sink may refuse a thousand batches a second: ms between two lines in the log. */
 const REFUSAL_LOG_MS = 10_000;
 
 /** How a sink fares: its state, its last error, and what the log says of them. */
-export class Health {
+export class Health implements Supervisor {
   state: OutletState = 'opening';
   error: string | undefined;
   fatal = false;
   /** Failed attempts in a row. */
-  private failed = 0;
+  private failures = 0;
+  /** The error of a failure that no attempt met. */
+  private betweenAttempts: string | undefined;
   private refused = 0;
   private refusalLogged = Number.NEGATIVE_INFINITY;
-  private readonly failures: { add(value: number): void };
+  private readonly errors: { add(value: number): void };
 
   constructor(
     context: Pick<SinkContext, 'log' | 'telemetry'>,
     private readonly gate: RetryGate,
   ) {
     this.log = context.log;
-    this.failures = context.telemetry.counter('errors_total', 'Attempts of a sink that failed.');
+    this.errors = context.telemetry.counter('errors_total', 'Attempts of a sink that failed.');
   }
 
   readonly log: SinkContext['log'];
 
   /** Open: attempts wait. Half-open: one has failed, the next one is under way. */
   get circuit(): Circuit {
-    if (this.failed === 0 || this.state === 'closed') return { state: 'closed', failures: this.failed };
+    if (this.failures === 0 || this.state === 'closed') return { state: 'closed', failures: this.failures };
     const ms = this.gate.remaining;
     return ms > 0
-      ? { state: 'open', failures: this.failed, retryAt: Date.now() + ms }
-      : { state: 'half_open', failures: this.failed };
+      ? { state: 'open', failures: this.failures, retryAt: Date.now() + ms }
+      : { state: 'half_open', failures: this.failures };
   }
 
   opened(): void {
@@ -52,8 +55,8 @@ export class Health {
 
   fail(error: unknown): void {
     const message = messageOf(error);
-    this.failures.add(1);
-    this.failed++;
+    this.errors.add(1);
+    this.failures++;
     if (this.error !== message) {
       const what = this.state === 'opening' ? 'cannot open' : 'cannot deliver';
       this.log.warn(`${what}: ${message}`);
@@ -62,9 +65,20 @@ export class Health {
     if (this.state === 'up') this.state = 'retrying';
   }
 
+  /** Between two attempts: what an attempt says later counts more. */
+  failed(error: Error): void {
+    this.fail(error);
+    this.betweenAttempts = this.error;
+  }
+
+  recovered(): void {
+    if (this.betweenAttempts !== undefined && this.error === this.betweenAttempts) this.succeed();
+    this.betweenAttempts = undefined;
+  }
+
   /** The destination answers, and wants none of these. */
   refuse(events: number, why: string, isFailure: boolean): void {
-    if (isFailure) this.failures.add(1);
+    if (isFailure) this.errors.add(1);
     this.refused += events;
     const now = performance.now();
     if (now - this.refusalLogged < REFUSAL_LOG_MS) return;
@@ -75,6 +89,6 @@ export class Health {
 
   private clear(): void {
     this.error = undefined;
-    this.failed = 0;
+    this.failures = 0;
   }
 }

@@ -18,6 +18,7 @@ import { openSink } from './opening.js';
 import { RetryGate } from './retry-gate.js';
 import { GRACE_MS, Slot } from './slot.js';
 import type { Store, StoreEvents } from './store.js';
+import { isSupervised } from './supervised.js';
 import type { Circuit, Outlet, OutletOptions, OutletState } from './types.js';
 import { within } from './within.js';
 
@@ -172,6 +173,7 @@ class SinkOutlet implements Outlet {
         if (!sink) return undefined;
         health.opened();
         gate.succeeded(epoch);
+        if (isSupervised(sink)) sink.supervise(health);
         return sink;
       } catch (error) {
         if ((error as { fatal?: unknown } | null)?.fatal === true) {

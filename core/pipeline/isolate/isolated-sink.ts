@@ -11,6 +11,7 @@ import type {
 import { Backoff } from '../backoff.js';
 import { messageOf, PipelineError } from '../error.js';
 import type { SinkSource } from '../sink-module.js';
+import type { Supervised, Supervisor } from '../supervised.js';
 import { forWorker } from './batch-copy.js';
 import type { Ask, Opened, PlainResponse, Prepared } from './messages.js';
 import { SinkWorker } from './sink-worker.js';
@@ -27,7 +28,8 @@ type Ready = Exclude<Prepared, { issues: unknown }>;
 
 /**
  * A custom sink in a worker thread of its own, as a definition like any other. The module is imported there only.
- * A worker that dies or hangs counts as a failed attempt; a later one begins with a new worker.
+ * A worker that dies or hangs counts as a failed attempt; a later one begins with a new worker. One that dies between
+ * two attempts is replaced at once, or as soon as it may be.
  */
 export async function createIsolatedSink(source: SinkSource): Promise<SinkDefinition<unknown>> {
   // The one that describes serves the first open.
@@ -74,7 +76,7 @@ export async function createIsolatedSink(source: SinkSource): Promise<SinkDefini
   };
 }
 
-class IsolatedSink implements Sink {
+class IsolatedSink implements Supervised {
   private worker: SinkWorker;
   private started = performance.now();
   private restarting: Promise<SinkWorker> | undefined;
@@ -82,6 +84,10 @@ class IsolatedSink implements Sink {
   private wait: number;
   private readonly restarts: { add(value: number): void };
   private closing: Promise<void> | undefined;
+  /** Batches that were handed over and not answered for. */
+  private delivering = 0;
+  private supervisor: Supervisor | undefined;
+  private mending: NodeJS.Timeout | undefined;
   readonly writeMetrics?: NonNullable<Sink['writeMetrics']>;
   readonly flush?: NonNullable<Sink['flush']>;
   readonly fetch?: NonNullable<Sink['fetch']>;
@@ -93,6 +99,7 @@ class IsolatedSink implements Sink {
     context: SinkContext,
   ) {
     this.worker = worker;
+    worker.onDeath = () => this.died();
     this.wait = this.backoff.delay();
     this.restarts = context.telemetry.counter(
       'restarts_total',
@@ -102,6 +109,34 @@ class IsolatedSink implements Sink {
       this.writeMetrics = (batch, call) => this.deliver({ method: 'writeMetrics', batch }, call);
     if (opened.flush) this.flush = async () => void (await this.worker.ask({ method: 'flush' }, FLUSH_MS));
     if (opened.fetch) this.fetch = (request) => this.answer(request);
+  }
+
+  supervise(supervisor: Supervisor): void {
+    this.supervisor = supervisor;
+    if (this.worker.death) this.died();
+  }
+
+  /** Where an attempt is under way it has failed, and the next one sees to the rest. */
+  private died(): void {
+    if (this.closing || this.delivering > 0) return;
+    const { death } = this.worker;
+    if (death) this.supervisor?.failed(death);
+    this.mend();
+  }
+
+  private mend(): void {
+    clearTimeout(this.mending);
+    this.mending = setTimeout(() => {
+      if (this.closing) return;
+      this.living().then(
+        () => this.supervisor?.recovered(),
+        (error) => {
+          if (this.closing) return;
+          this.supervisor?.failed(error);
+          this.mend();
+        },
+      );
+    }, this.restartIn()).unref();
   }
 
   write(batch: EventBatch, call: WriteCall): Promise<WriteResult> {
@@ -114,11 +149,14 @@ class IsolatedSink implements Sink {
   ): Promise<WriteResult> {
     if (this.closing) return { status: 'closed', error: 'the sink is closed' };
     if (this.restartIn() > 0) return this.later(this.worker.death);
+    this.delivering++;
     try {
       const worker = await this.living();
       return (await worker.ask(ask, undefined, signal)) as WriteResult;
     } catch (error) {
       return this.later(error);
+    } finally {
+      this.delivering--;
     }
   }
 
@@ -172,6 +210,9 @@ class IsolatedSink implements Sink {
       throw new PipelineError('STOPPED', 'the sink is closed');
     }
     this.worker = worker;
+    worker.onDeath = () => this.died();
+    // It may have died before anybody listened.
+    if (worker.death) throw worker.death;
     return worker;
   }
 
@@ -181,6 +222,7 @@ class IsolatedSink implements Sink {
   }
 
   private async closeOnce(): Promise<void> {
+    clearTimeout(this.mending);
     try {
       if (!this.worker.death) await this.worker.ask({ method: 'close' }, CLOSE_MS);
     } finally {

@@ -19,6 +19,8 @@ const EARLY_LINES = 50;
 export class SinkWorker {
   /** Why it can answer no more. */
   death: PipelineError | undefined;
+  /** Called when it dies by itself, after all who wait for an answer were told. */
+  onDeath: (() => void) | undefined;
   description!: Description;
   private readonly worker: Worker;
   private readonly port: MessagePort;
@@ -186,6 +188,7 @@ export class SinkWorker {
     this.context?.log.error(this.death.message);
     for (const id of [...this.waiting.keys()]) this.settle(id, (waiting) => waiting.reject(this.death!));
     this.unserve();
+    this.onDeath?.();
   }
 
   /** Idempotent. What is still asked is rejected. */

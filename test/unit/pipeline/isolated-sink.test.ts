@@ -152,6 +152,37 @@ describe('a sink in a worker of its own', () => {
     expect(statuses).toContain(503);
   });
 
+  it('that dies while nothing is asked of it is told at once, and replaced without a batch that asks for it', async () => {
+    const log = join(folder, 'lives');
+    const outlet = started(host.outlet({}, await isolated('dies-idle.js', { log, again: 1 })));
+    outlet.offer(batchOf());
+    await until(() => totals(outlet).delivered === 1, host);
+    await until(() => outlet.state === 'retrying', host);
+    expect(outlet.error).toMatch(/worker is gone: it ended its own thread, with code 4/);
+    expect(outlet.circuit).toMatchObject({ state: 'half_open', failures: 1 });
+    expect(host.counters.get('errors_total')).toBe(1);
+    // The second life is as short; the third stays.
+    await until(() => host.counters.get('errors_total') === 2, host);
+    await until(() => outlet.state === 'up' && readFileSync(log, 'utf8') === 'ooo', host);
+    expect(outlet.error).toBeUndefined();
+    expect(host.counters.get('restarts_total')).toBe(2);
+    expect(host.lines).toContain('info: delivers again');
+    outlet.offer(batchOf());
+    await until(() => totals(outlet).delivered === 2, host);
+    expect(totals(outlet)).toEqual({ received: 2, delivered: 2, queued: 0, lost: {} });
+  });
+
+  it('that is dead and idle does not hold up the end', async () => {
+    const log = join(folder, 'lives');
+    const outlet = started(host.outlet({}, await isolated('dies-idle.js', { log, again: 9 })));
+    outlet.offer(batchOf());
+    await until(() => outlet.state === 'retrying', host);
+    await outlet.stop(3_000);
+    const opened = readFileSync(log, 'utf8').length;
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    expect(readFileSync(log, 'utf8').length).toBe(opened);
+  });
+
   it('passes the contract suite like any other', async () => {
     const { testSink } = await import('../../../plugins/sdk/index.js');
     const source = fileURLToPath(new URL('../../fixtures/sinks/sound-default.js', import.meta.url));
