@@ -88,6 +88,7 @@ agent: { listen: "127.0.0.1:0" }
     expect(await sink('delivered_total', 'probe="run')).toBe(recovered);
     expect(await sink('received_total', 'probe="run')).toBe(recovered);
     expect(await sink('lost_total')).toBe(0);
+    expect(await agent.brokenSums()).toEqual([]);
     let all = 0;
     for (let i = 0; i < runs; i++) {
       const sequence = endpoint.of(`run${i}`);
@@ -144,6 +145,7 @@ agent: { listen: "127.0.0.1:0" }
       await agent.until(async () => (await sink('queued')) === 0, 60_000);
       const delivered = await sink('delivered_total');
       expect(delivered + (await sink('lost_total'))).toBe(TOTAL);
+      expect(await agent.brokenSums()).toEqual([]);
       const sequence = endpoint.of('flood');
       expect(sequence.length).toBe(delivered);
       expect(sequence.every((seq, i) => i === 0 || seq > sequence[i - 1]!)).toBe(true);

@@ -106,12 +106,14 @@ agent: { listen: "127.0.0.1:0" }
       expect(recovered).toBeLessThan(SURE + MORE);
       await run(trigger, [String(AFTER), '50', '500']);
       await second.until(async () => (await count('queued')) === recovered + AFTER);
+      expect(await second.brokenSums()).toEqual([]);
       await destination.service.start();
       await second.until(async () => (await count('queued')) === 0, 90_000);
 
       expect(await count('received_total')).toBe(recovered + AFTER);
       expect(await count('delivered_total')).toBe(recovered + AFTER);
       expect(await count('lost_total')).toBe(0);
+      expect(await second.brokenSums()).toEqual([]);
       // No hole: what was accepted came in order, from the first on. Nothing was twice: the dead agent delivered none.
       for (const [probe, events] of [
         ['first', recovered],

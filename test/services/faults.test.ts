@@ -89,6 +89,8 @@ agent: { listen: "127.0.0.1:0" }
       ]);
       expect(received).toBe(produced);
       expect(received).toBe(delivered + all);
+      // And that of every other sink, on their way or not.
+      expect(await agent.brokenSums()).toEqual([]);
       return { received, delivered, lost: all };
     }
 
@@ -137,6 +139,7 @@ agent: { listen: "127.0.0.1:0" }
       await nginx.become(server);
       await produce();
       await agent.until(async () => (await count('queued')) === EVENTS);
+      expect(await agent.brokenSums()).toEqual([]);
       await agent.until(async () => (await (await fetch(`${agent.url}/readyz`)).text()).includes('retrying'));
       await nginx.become(pass());
       await nothingLost();

@@ -94,6 +94,28 @@ export class AgentProcess {
     return sum;
   }
 
+  /**
+   * The sum of the design by sink and map, all figures of one scrape: received = delivered + filtered + lost + queued.
+   * Gives those for which it does not hold; fails where there is none at all.
+   */
+  async brokenSums(): Promise<string[]> {
+    const sums = new Map<string, { received: number; accounted: number }>();
+    for (const [series, value] of await this.metrics()) {
+      const name = /^bee_agent_sink_(received|delivered|filtered|lost|queued)(?:_total)?\{/.exec(series)?.[1];
+      if (!name) continue;
+      const of = ['sink', 'probe', 'map'].map(
+        (label) => new RegExp(`[{,]${label}="([^"]*)"`).exec(series)![1],
+      );
+      const sum = sums.get(of.join('/')) ?? { received: 0, accounted: 0 };
+      sum[name === 'received' ? 'received' : 'accounted'] += value;
+      sums.set(of.join('/'), sum);
+    }
+    if (sums.size === 0) throw new Error('no sink counts anything');
+    return [...sums]
+      .filter(([, { received, accounted }]) => received !== accounted)
+      .map(([of, { received, accounted }]) => `${of}: received ${received}, accounted for ${accounted}`);
+  }
+
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
     if (this.child.exitCode === null && this.child.signalCode === null) {
       const ended = once(this.child, 'close');
