@@ -136,7 +136,9 @@ async function packageProbe(
     }
     if (options.push) {
       const progress = new TransferProgress(terminal);
-      await pushImage(to, target, image, base, { signal: host.signal, ...progress.hooks });
+      await pushImage(to, target, image, base, { signal: host.signal, ...progress.hooks }).finally(() =>
+        progress.end(),
+      );
       progress.done(`Pushed ${name}`);
     }
     for (const path of Object.values(written)) terminal.progress(`Wrote ${name} to ${path}`);

@@ -56,6 +56,7 @@ export function pullCommand(host: Host): Command {
             : digest,
         );
       } finally {
+        progress.end();
         await registries.close();
       }
     });

@@ -46,6 +46,7 @@ export function pushCommand(host: Host): Command {
             },
           );
       } finally {
+        progress.end();
         await registries.close();
       }
     });

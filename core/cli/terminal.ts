@@ -8,6 +8,8 @@ export interface Terminal {
   print(line: string): void;
   /** Progress, for somebody who watches: nothing when stderr is no terminal, unless `--verbose`. */
   progress(line: string): void;
+  /** A short line of progress that the next line, of any kind, takes the place of: on a terminal only. */
+  live(line: string): void;
   /** Always shown, on stderr. */
   error(line: string): void;
   /** Text of another program, as it came, on stderr. */
@@ -22,8 +24,11 @@ export interface Terminal {
 
 export interface TerminalStream {
   readonly isTTY?: boolean;
+  readonly columns?: number;
   write(text: string): unknown;
 }
+
+const BEGIN_LINE_ANEW = '\r\x1b[2K';
 
 export function openTerminal(
   stdout: TerminalStream,
@@ -32,13 +37,32 @@ export function openTerminal(
   verbose = false,
 ): Terminal {
   const coloured = (stream: TerminalStream) => stream.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb';
+  const canReplace = stderr.isTTY === true && env.TERM !== 'dumb';
+  let isReplaced = false;
+  const replace = (): void => {
+    if (isReplaced) stderr.write(BEGIN_LINE_ANEW);
+    isReplaced = false;
+  };
+  const tell = (text: string): void => {
+    replace();
+    stderr.write(text);
+  };
   return {
-    print: (line) => void stdout.write(`${line}\n`),
-    progress: (line) => {
-      if (stderr.isTTY || verbose) stderr.write(`${line}\n`);
+    print: (line) => {
+      replace();
+      stdout.write(`${line}\n`);
     },
-    error: (line) => void stderr.write(`${line}\n`),
-    passThrough: (text) => void stderr.write(text),
+    progress: (line) => {
+      if (stderr.isTTY || verbose) tell(`${line}\n`);
+    },
+    live: (line) => {
+      if (!canReplace || (line === '' && !isReplaced)) return;
+      // One that wraps would leave its first part behind.
+      stderr.write(`${BEGIN_LINE_ANEW}${line.slice(0, (stderr.columns ?? 80) - 1)}`);
+      isReplaced = line !== '';
+    },
+    error: (line) => tell(`${line}\n`),
+    passThrough: tell,
     stdoutIsTerminal: stdout.isTTY === true,
     verbose,
     colors: pc.createColors(coloured(stderr)),

@@ -48,6 +48,25 @@ describe('one store', () => {
     expect(scratch(store)).toEqual([]);
   }, 120_000);
 
+  it('takes what several bee do to it at once', async () => {
+    const path = join(folder, 'store');
+    const store = new ImageStore(path);
+    await store.putProbe('localhost/kept:v1', randomBytes(100_000));
+    for (const n of [0, 1, 2]) await store.putProbe(`localhost/gone${n}:v1`, randomBytes(1_000));
+    const env = { HOME: folder, BEE_STORAGE: path };
+    const done = await Promise.all(
+      [
+        ...[0, 1, 2, 3, 4].map((n) => ['tag', 'localhost/kept:v1', `localhost/other${n}:v1`]),
+        ...[0, 1, 2].map((n) => ['rm', `localhost/gone${n}:v1`]),
+      ].map((args) => bee(args, { env })),
+    );
+    for (const one of done) expect(one).toMatchObject({ code: 0, stderr: '' });
+    const names = (await store.entries()).map(({ name }) => name);
+    expect(names).toEqual(['localhost/kept:v1', ...[0, 1, 2, 3, 4].map((n) => `localhost/other${n}:v1`)]);
+    expect(await readAll(path)).toBe(6);
+    expect(scratch(path)).toEqual([]);
+  }, 60_000);
+
   it('is whole after its writer was killed, and takes the next one', async () => {
     const store = join(folder, 'store');
     for (let round = 0; round < 6; round++) {

@@ -48,6 +48,7 @@ export async function pullMissing(
     const reason = error instanceof Error ? error.message : String(error);
     throw new CliError('IO', `${missing.message}, and pulling it failed: ${reason}`, { cause: error });
   } finally {
+    progress.end();
     await registries.close();
   }
 }
