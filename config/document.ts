@@ -1,25 +1,15 @@
-import {
-  isAlias,
-  isMap,
-  isPair,
-  isScalar,
-  isSeq,
-  type ParsedNode,
-  parseAllDocuments,
-  type Scalar,
-  type YAMLMap,
-} from 'yaml';
+import { isAlias, isMap, isPair, isScalar, isSeq, type ParsedNode, type Scalar, type YAMLMap } from 'yaml';
 import type { ConfigPath } from './config.js';
 import { coreScalar } from './core-scalar.js';
 import { type ConfigProblem, type ProblemCode, renderPath } from './error.js';
 import { type Environment, expand } from './expand.js';
 import type { SourceChild, SourceNode } from './source-node.js';
 import type { SourceText } from './source-text.js';
+import { MAX_DEPTH, parseText, TAGS } from './yaml-text.js';
 
 export const MAX_BYTES = 1024 * 1024;
 /** Values of a file, with aliases counted as often as they are used: far above any real config. */
 const MAX_VALUES = 50_000;
-const MAX_DEPTH = 32;
 
 const CORE_TAG = /^tag:yaml\.org,2002:(?:map|seq|str|int|float|bool|null)$/;
 
@@ -51,96 +41,12 @@ class Reader {
   ) {}
 
   read(): SourceNode | undefined {
-    const { text } = this.source;
-    const control = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f\ufffe\uffff]/.exec(text);
-    if (control) {
-      const code = control[0].charCodeAt(0).toString(16).padStart(4, '0');
-      this.#report(
-        'control_character',
-        control.index,
-        [],
-        `found the control character U+${code}, expected text`,
-      );
-      return undefined;
-    }
-    const documents = this.#parse(text);
-    if (documents === undefined) return undefined;
-    const first = documents[0];
-    const second = documents[1];
-    if (second) {
-      const hint = 'found a second document, expected one. Remove the --- before it, or make two files';
-      this.#report('multiple_documents', second.range[0], [], hint);
-    }
-    if (documents.some((document) => this.#syntax(document.errors, document.warnings))) return undefined;
-    const contents = first?.contents;
-    if (!contents || (isScalar(contents) && contents.value === null && contents.source === '')) {
-      this.#report('empty', 0, [], 'the file is empty, expected a list of `probes:`');
-      return undefined;
-    }
+    const contents = parseText(this.source, (code, offset, message) =>
+      this.#report(code, offset, [], message),
+    );
+    if (!contents) return undefined;
     const root = this.#node(contents, [], 0);
     return root.broken ? undefined : root;
-  }
-
-  #parse(text: string) {
-    try {
-      const parsed = parseAllDocuments(text, {
-        schema: 'core',
-        merge: true,
-        // Checked here: the library's own check takes quadratic time and gives one position of the two.
-        uniqueKeys: false,
-        prettyErrors: false,
-        resolveKnownTags: false,
-        logLevel: 'silent',
-      });
-      return Array.isArray(parsed) ? parsed : [];
-    } catch (error) {
-      // Known are stack overflows; whatever else a hostile text makes the library throw is an error of the text too.
-      if (error instanceof RangeError) this.#report('too_deep', 0, [], 'the file nests too deep to be read');
-      else this.#report('syntax', 0, [], 'the file cannot be read as YAML');
-      return undefined;
-    }
-  }
-
-  #syntax(
-    errors: readonly { code: string; pos: [number, number]; message: string }[],
-    warnings: readonly { code: string; pos: [number, number]; message: string }[],
-  ): boolean {
-    if (errors.some(({ code }) => code === 'RESOURCE_EXHAUSTION')) {
-      const at = errors.find(({ code }) => code === 'RESOURCE_EXHAUSTION')!;
-      this.#report(
-        'too_deep',
-        at.pos[0],
-        [],
-        `found values nested too deep, expected at most ${MAX_DEPTH} levels`,
-      );
-      return true;
-    }
-    // The first error of a line is the cause, the others are its consequences; so are tokens after it that fit nowhere.
-    const lines = new Set<number>();
-    for (const { code, pos, message } of errors) {
-      const { line } = this.source.position(pos[0]);
-      if (lines.has(line) || (lines.size > 0 && code === 'UNEXPECTED_TOKEN')) continue;
-      lines.add(line);
-      const tag = code === 'TAG_RESOLVE_FAILED';
-      this.#report(tag ? 'tag' : 'syntax', pos[0], [], tag ? TAGS : this.#explain(code, pos[0], message));
-    }
-    for (const { code, pos } of warnings) {
-      // Unknown tags are reported with their node.
-      if (code !== 'TAG_RESOLVE_FAILED')
-        this.#report('syntax', pos[0], [], 'found a YAML feature that is not supported');
-    }
-    return errors.length > 0;
-  }
-
-  #explain(code: string, offset: number, message: string): string {
-    if (code === 'TAB_AS_INDENT') return 'found a tab as indentation, expected spaces';
-    const line = this.source.line(offset).slice(0, 500);
-    const hint = /[{[,].*\$\{/.test(line)
-      ? `. Between { } and [ ], write variables in quotes: "\${NAME}"`
-      : line.includes('\t')
-        ? '. Indent with spaces, not with tabs'
-        : '';
-    return `no valid YAML: ${message.split('\n')[0]!.slice(0, 120)}${hint}`;
   }
 
   #node(node: ParsedNode | null, path: ConfigPath, offset: number): SourceNode {
@@ -313,8 +219,6 @@ class Reader {
   }
 }
 
-const TAGS =
-  'found a YAML tag (!…) that is not supported, expected a plain value. Remove the tag, or quote the text';
 const NO_CHILDREN: ReadonlyMap<string, SourceChild> = new Map();
 
 function leaf(value: unknown, start: number, end: number, text: string): SourceNode {
