@@ -86,15 +86,18 @@ describe.skipIf(!isInstalled('docker-registry'))(
 );
 
 describe("programs in the manner of BumbleBee's examples", () => {
-  it.each(['exits', 'opens', 'connects'])('%s builds without a word', async (name) => {
-    const built = await bee(
-      ['build', original(`${name}.c`), `localhost/originals/${name}:v1`, '-o', join(folder, `${name}.o`)],
-      {
-        env: env(),
-      },
-    );
-    expect(built).toMatchObject({ code: 0, stderr: '' });
-  });
+  it.each(['exits', 'opens', 'connects', 'latencies', 'sockets', 'kills'])(
+    '%s builds without a word',
+    async (name) => {
+      const built = await bee(
+        ['build', original(`${name}.c`), `localhost/originals/${name}:v1`, '-o', join(folder, `${name}.o`)],
+        {
+          env: env(),
+        },
+      );
+      expect(built).toMatchObject({ code: 0, stderr: '' });
+    },
+  );
 
   it('are described: sections and prefixes tell the same', async () => {
     expect((await described('localhost/originals/exits:v1')).maps).toContainEqual(
@@ -103,6 +106,14 @@ describe("programs in the manner of BumbleBee's examples", () => {
     const opens = await described('localhost/originals/opens:v1');
     const kinds = Object.fromEntries(opens.maps.map(({ name, kind }) => [name, kind]));
     expect(kinds).toMatchObject({ print_opens: 'print', hist_open_us: 'hist' });
+    for (const [name, map, kind] of [
+      ['latencies', 'print_latencies', 'print'],
+      ['sockets', 'open_sockets', 'gauge'],
+      ['kills', 'kills', 'print'],
+    ])
+      expect((await described(`localhost/originals/${name}:v1`)).maps).toContainEqual(
+        expect.objectContaining({ name: map, kind }),
+      );
     const connects = await described('localhost/originals/connects:v1');
     expect(connects.maps).toContainEqual(expect.objectContaining({ name: 'connects', kind: 'counter' }));
     expect(connects.programs.map(({ section }) => section)).toEqual([
