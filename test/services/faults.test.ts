@@ -61,6 +61,14 @@ agent: { listen: "127.0.0.1:0" }
       await collector?.service.stop();
     });
 
+    /** What the sink met at its last attempt; empty where that succeeded. */
+    const failure = async (): Promise<string> => {
+      const { sinks } = (await (await fetch(`${agent.url}/readyz`)).json()) as {
+        sinks: { name: string; state: string; error?: string }[];
+      };
+      const sink = sinks.find(({ name }) => name === 'otlp');
+      return sink?.state === 'retrying' ? (sink.error ?? '') : '';
+    };
     const produce = (): Promise<unknown> => run(trigger, [String(EVENTS), '50', '1000']);
     const count = (name: string, ...labels: string[]): Promise<number> =>
       agent.sum(`bee_agent_sink_${name}`, 'sink="otlp"', 'map="print_flood"', ...labels);
@@ -132,15 +140,15 @@ agent: { listen: "127.0.0.1:0" }
     }, 240_000);
 
     it.each([
-      ['429 with Retry-After', 'add_header Retry-After 3 always; return 429;'],
-      ['503', 'return 503;'],
-      ['a bad gateway', 'location / { proxy_pass http://127.0.0.1:1; }'],
-    ])('%s is tried again', async (_, server) => {
+      ['429 with Retry-After', '429', 'add_header Retry-After 3 always; return 429;'],
+      ['503', '503', 'return 503;'],
+      ['a bad gateway', '502', 'location / { proxy_pass http://127.0.0.1:1; }'],
+    ])('%s is tried again', async (_, status, server) => {
       await nginx.become(server);
       await produce();
       await agent.until(async () => (await count('queued')) === EVENTS);
       expect(await agent.brokenSums()).toEqual([]);
-      await agent.until(async () => (await (await fetch(`${agent.url}/readyz`)).text()).includes('retrying'));
+      await agent.until(async () => (await failure()).includes(status));
       await nginx.become(pass());
       await nothingLost();
     });
