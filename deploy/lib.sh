@@ -33,9 +33,9 @@ build_project() {
     touch node_modules/.package-lock.json
   fi
   bash native/build.sh
-  if [[ ! -f dist/.built || -n $(find core config plugins native -name '*.ts' -newer dist/.built -print -quit) ]]; then
+  if [[ ! -f dist/.built || -n $(find core config plugins native rolldown.config.js -name '*.[tj]s' -newer dist/.built -print -quit) ]]; then
     say "Compiling TypeScript"
-    node node_modules/typescript/bin/tsc -p tsconfig.build.json >&2
+    npm run --silent build >&2
     touch dist/.built
   fi
 }

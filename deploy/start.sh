@@ -6,7 +6,7 @@ bash deploy/setup.sh
 build_project
 
 node=$(command -v node)
-stored=$(as_root "$node" dist/core/cli/main.js list --output json)
+stored=$(as_root "$node" dist/bin/bee.js list --output json)
 for source in examples/probes/*.c; do
   name=$(basename "$source" .c)
   reference=localhost/examples/$name:latest
@@ -14,15 +14,15 @@ for source in examples/probes/*.c; do
   newer=$(find "$source" examples/probes/*.h -newer "$stamp" 2>/dev/null || echo "no stamp")
   if [[ -n $newer || $stored != *"\"$reference\""* ]]; then
     say "Building $reference"
-    as_root "$node" dist/core/cli/main.js build "$source" "$reference" >&2
+    as_root "$node" dist/bin/bee.js build "$source" "$reference" >&2
     touch "$stamp"
   fi
 done
 
 if [[ $(id -u) -eq 0 ]]; then
-  exec "$node" dist/core/agent/main.js --config examples/quickstart.yaml "$@"
+  exec "$node" dist/bin/bee-agent.js --config examples/quickstart.yaml "$@"
 elif command -v sudo >/dev/null; then
-  exec sudo "$node" dist/core/agent/main.js --config examples/quickstart.yaml "$@"
+  exec sudo "$node" dist/bin/bee-agent.js --config examples/quickstart.yaml "$@"
 else
   die "loading BPF programs needs root. As root, run: npm start"
 fi

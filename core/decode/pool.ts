@@ -154,10 +154,11 @@ export class DecodeWorker {
   }
 }
 
-/** Threads run JavaScript: from TypeScript sources (tests), that is the file in `dist/`. */
+/** Threads run JavaScript: the file beside this one, by its name in the bundle; from sources (tests), that in `dist/`. */
 function workerFile(): string {
   const here = fileURLToPath(import.meta.url);
-  if (here.endsWith('.js')) return join(dirname(here), 'worker.js');
+  if (here.endsWith('/pool.js')) return join(dirname(here), 'worker.js');
+  if (here.endsWith('.js')) return join(dirname(here), 'decode-worker.js');
   const compiled = join(dirname(here), '..', '..', 'dist', 'core', 'decode', 'worker.js');
   if (!existsSync(compiled)) throw new Error(`${compiled} is missing: run npm run build`);
   return compiled;

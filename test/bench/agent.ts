@@ -4,7 +4,9 @@ import { Child, cpuSeconds } from './process.js';
 import { ROOT, WORK } from './tools.js';
 
 let configs = 0;
-let main = join(ROOT, 'dist/core/agent/main.js');
+let main = join(ROOT, 'dist/bin/bee-agent.js');
+/** Not bundled: its profile tells the folders apart. */
+const PROFILED = join(ROOT, 'dist/core/agent/main.js');
 
 /** Measure another build of the agent. */
 export function useAgent(file: string): void {
@@ -20,13 +22,17 @@ export class Agent {
     readonly url: string,
   ) {}
 
-  /** `output`: file for stdout. `nodeFlags`: for a profile. */
+  /** `output`: file for stdout. `nodeFlags`: of a profile. */
   static async start(config: string, output?: string, nodeFlags: readonly string[] = []): Promise<Agent> {
     const file = join(WORK, `config-${configs++}.yaml`);
     writeFileSync(file, config, { mode: 0o600 });
-    const child = Child.spawn(process.execPath, [...nodeFlags, main, '--config', file], {
-      stdout: output ? openSync(output, 'w', 0o600) : 'ignore',
-    });
+    const child = Child.spawn(
+      process.execPath,
+      [...nodeFlags, nodeFlags.length > 0 ? PROFILED : main, '--config', file],
+      {
+        stdout: output ? openSync(output, 'w', 0o600) : 'ignore',
+      },
+    );
     const listening = /listening on (http:[^\s"]+)/;
     await child.until(() => listening.test(child.stderr));
     const agent = new Agent(child, listening.exec(child.stderr)![1]!);

@@ -52,7 +52,7 @@ export async function bumblebee(binary: string): Promise<Consumer> {
   const store = join(WORK, 'peer-store');
   const reference = 'localhost/bench/peer:v1';
   const source = join(ROOT, 'test', 'bench', 'probes', 'peer.bpf.c');
-  const build = [join(ROOT, 'dist/core/cli/main.js'), 'build', source, reference, '--storage', store];
+  const build = [join(ROOT, 'dist/bin/bee.js'), 'build', source, reference, '--storage', store];
   execFileSync(process.execPath, build);
   const child = Child.spawn(binary, ['run', '--no-tty', '--storage', store, reference]);
   await loaded(child);

@@ -10,7 +10,7 @@ import { compileProbe, compileProgram } from '../support/compile.js';
 
 const run = promisify(execFile);
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
-const BEE = here('../../dist/core/cli/main.js');
+const BEE = here('../../dist/bin/bee.js');
 
 /** `bee run` as a script runs it: what it printed, and how it ended. */
 class Bee {

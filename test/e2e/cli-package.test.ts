@@ -222,7 +222,7 @@ wait $agent
     );
     expect(readLayout(path('copied')).layers).toHaveLength(3);
     run('umoci', 'unpack', '--image', `${path('valid')}:execs:v1`, path('bundle'));
-    expect(existsSync(join(path('bundle'), 'rootfs/opt/bee-agent/dist/core/agent/main.js'))).toBe(true);
+    expect(existsSync(join(path('bundle'), 'rootfs/opt/bee-agent/dist/bin/bee-agent.js'))).toBe(true);
   });
 
   it('builds on a layout that skopeo wrote', async ({ skip }) => {

@@ -20,7 +20,7 @@ import { compileProgram } from '../support/compile.js';
 
 const run = promisify(execFile);
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
-const BEE = here('../../dist/core/cli/main.js');
+const BEE = here('../../dist/bin/bee.js');
 const SOURCES = here('../../examples/probes');
 const EXAMPLES = readdirSync(SOURCES)
   .filter((file) => file.endsWith('.c'))
@@ -141,7 +141,7 @@ describe('the examples, against what the machine did', () => {
     const images = readFileSync(file, 'utf8').match(/localhost\/examples\/\w+/g)!;
     expect(images.length).toBeGreaterThan(3);
     expect(EXAMPLES).toEqual(expect.arrayContaining(images.map((image) => basename(image))));
-    await run(process.execPath, [here('../../dist/core/agent/main.js'), '--check', '--config', file], {
+    await run(process.execPath, [here('../../dist/bin/bee-agent.js'), '--check', '--config', file], {
       env: { ...process.env, BEE_STORAGE: storage },
     });
   });

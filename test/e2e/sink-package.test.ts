@@ -144,7 +144,7 @@ describe('the published package', () => {
       'probes.yaml',
       `probes: [{ file: ${compileProbe(here('./probes/flood.bpf.c'))}, name: flood }]\nsinks: { mine: { type: ${type}, file: out.txt } }\n`,
     );
-    const main = join(folder, 'node_modules/bee-agent/dist/core/agent/main.js');
+    const main = join(folder, 'node_modules/bee-agent/dist/bin/bee-agent.js');
     const done = await run(process.execPath, [main, '--config', config, '--check']).catch(
       (error: { stdout: string; stderr: string }) => error,
     );

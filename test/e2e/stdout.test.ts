@@ -20,7 +20,7 @@ import { dumpMap } from '../support/kernel-map.js';
 
 const run = promisify(execFile);
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
-const MAIN = here('../../dist/core/agent/main.js');
+const MAIN = here('../../dist/bin/bee-agent.js');
 
 /** An agent whose standard output is what the test makes it. */
 class Started {

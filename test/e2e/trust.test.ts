@@ -106,7 +106,7 @@ describe.skipIf(!isInstalled('docker-registry'))(
       await ok('tag', EXECS, name);
       await ok('push', name);
       const raw = execFileSync(process.execPath, [
-        fileURLToPath(new URL('../../dist/core/cli/main.js', import.meta.url)),
+        fileURLToPath(new URL('../../dist/bin/bee.js', import.meta.url)),
         '--storage',
         store,
         'inspect',

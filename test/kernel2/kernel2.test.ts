@@ -20,7 +20,7 @@ interface Event {
 
 /** Waits for the agent, does one known thing of each kind, and leaves what it saw itself in files. */
 const SCRIPT = `
-node ${here('../../dist/core/agent/main.js')} --config probes.yaml >events 2>log & agent=$!
+node ${here('../../dist/bin/bee-agent.js')} --config probes.yaml >events 2>log & agent=$!
 get() { exec 3<>/dev/tcp/127.0.0.1/${PORT} || return; printf 'GET %s HTTP/1.0\\r\\nHost: guest\\r\\n\\r\\n' "$1" >&3; cat <&3; exec 3<&-; }
 # Each look costs an emulated machine real time.
 for i in $(seq 100); do sleep 2; kill -0 $agent || exit 3; [[ $(get /readyz 2>/dev/null) == 'HTTP/1.1 200'* ]] && break; done
@@ -54,7 +54,7 @@ describe.skipIf(kernel === undefined)('on a second kernel (set up by test/kernel
     for (const source of [...sources, here('./probes/unlink.bpf.c')]) {
       const object = join(guest.folder, `${basename(source).split('.')[0]}.o`);
       await run(process.execPath, [
-        here('../../dist/core/cli/main.js'),
+        here('../../dist/bin/bee.js'),
         'build',
         '--binary-only',
         '-o',

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { dumpMap } from './kernel-map.js';
 
-const MAIN = fileURLToPath(new URL('../../dist/core/agent/main.js', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../dist/bin/bee-agent.js', import.meta.url));
 
 /** A real bee-agent process, as a user starts it, listening on a port of its own. */
 export class AgentProcess {

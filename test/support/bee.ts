@@ -4,7 +4,7 @@ import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** The compiled `bee`. */
-export const BEE = fileURLToPath(new URL('../../dist/core/cli/main.js', import.meta.url));
+export const BEE = fileURLToPath(new URL('../../dist/bin/bee.js', import.meta.url));
 
 export interface BeeResult {
   readonly code: number | null;

@@ -19,7 +19,7 @@ export async function agentFiles(): Promise<TarFile[]> {
   const root = packageRoot();
   const addon = join(root, 'native', 'build', 'Release', 'bee.node');
   for (const [path, command] of [
-    [join(root, 'dist', 'core', 'agent', 'main.js'), 'npm run build'],
+    [join(root, 'dist', 'bin', 'bee-agent.js'), 'npm run build'],
     [addon, 'npm run build:native'],
   ] as const) {
     if (!existsSync(path))
@@ -29,7 +29,7 @@ export async function agentFiles(): Promise<TarFile[]> {
     'package.json',
     'native/binding.gyp',
     ...filesBelow(join(root, 'dist'))
-      .filter((path) => path.endsWith('.js') && !path.startsWith('test/'))
+      .filter((path) => /\.js$|\/LICENSES\.txt$/.test(path) && !path.startsWith('test/'))
       .map((path) => `dist/${path}`),
   ];
   return [

@@ -21,7 +21,7 @@ const CONFIG_TYPE = 'application/vnd.oci.image.config.v1+json';
 /** What `docker run` starts. Arguments given there are added: `--duration 10s`. */
 const ENTRY_POINT = [
   'node',
-  `/${AGENT_FOLDER}/dist/core/agent/main.js`,
+  `/${AGENT_FOLDER}/dist/bin/bee-agent.js`,
   '--config',
   `/${CONFIG_FILE}`,
   '--strict',

@@ -41,7 +41,7 @@ export const idle: BenchCase = {
     ].slice(0, 8);
     for (const name of names) {
       execFileSync(process.execPath, [
-        join(ROOT, 'dist/core/cli/main.js'),
+        join(ROOT, 'dist/bin/bee.js'),
         ...['build', join(ROOT, 'examples', 'probes', `${name}.c`), `localhost/bench/${name}:latest`],
         ...['--storage', store],
       ]);

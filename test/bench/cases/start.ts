@@ -18,7 +18,7 @@ export const start: BenchCase = {
     const store = join(WORK, 'store');
     const source = join(ROOT, 'test', 'bench', 'probes', 'tick.bpf.c');
     execFileSync(process.execPath, [
-      join(ROOT, 'dist/core/cli/main.js'),
+      join(ROOT, 'dist/bin/bee.js'),
       ...['build', source, 'localhost/bench/tick:latest', '--storage', store],
     ]);
     const config = join(WORK, 'start.yaml');
