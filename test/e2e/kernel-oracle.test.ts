@@ -7,9 +7,9 @@ import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AgentProcess } from '../support/agent.js';
+import { runNative } from '../support/c-source.js';
 import { compileProbe, compileProgram } from '../support/compile.js';
-import { runNative } from '../unit/bpf/compile.js';
-import { RANDOM_TYPES, type RandomLeaf, type RandomStruct, randomStruct } from '../unit/bpf/random-struct.js';
+import { RANDOM_TYPES, type RandomLeaf, type RandomStruct, randomStruct } from '../support/random-struct.js';
 
 const run = promisify(execFile);
 const STRUCTS = 40;

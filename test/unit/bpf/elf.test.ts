@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parseElf, parseObject } from '../../../core/bpf/index.js';
+import { compileBpf, PRELUDE, stripDebug } from '../../support/c-source.js';
 import { expectBpfError } from './bpf-error.js';
-import { compileBpf, PRELUDE, stripDebug } from './compile.js';
 import { execs } from './fixtures.js';
 
 function changed(offset: number, bytes: readonly number[]): Uint8Array {

@@ -10,9 +10,9 @@ import {
   recordLayout,
   rewriteLegacySections,
 } from '../../../core/bpf/index.js';
+import { compileBpf, PRELUDE, stripDebug } from '../../support/c-source.js';
 import { expectBpfError } from './bpf-error.js';
 import { BtfBuilder } from './btf-builder.js';
-import { compileBpf, PRELUDE, stripDebug } from './compile.js';
 import { execs, legacy } from './fixtures.js';
 
 const rich = stripDebug(

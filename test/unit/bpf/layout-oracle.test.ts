@@ -1,8 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseObject } from '../../../core/bpf/index.js';
-import { compileBpf, PRELUDE, runNative } from './compile.js';
-import { RANDOM_TYPES, type RandomLeaf, type RandomStruct, randomStruct } from './random-struct.js';
+import { compileBpf, PRELUDE, runNative } from '../../support/c-source.js';
+import {
+  RANDOM_TYPES,
+  type RandomLeaf,
+  type RandomStruct,
+  randomStruct,
+} from '../../support/random-struct.js';
 import { readLeaf } from './read-leaf.js';
 
 const STRUCTS = 120;

@@ -7,9 +7,9 @@ import {
   parseObject,
   recordLayout,
 } from '../../../core/bpf/index.js';
+import { compileBpf, PRELUDE } from '../../support/c-source.js';
 import { expectBpfError } from './bpf-error.js';
 import { BtfBuilder } from './btf-builder.js';
-import { compileBpf, PRELUDE } from './compile.js';
 
 /** Layout of `struct T` in this C. */
 function layoutOfC(source: string): Layout {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseElf, parseObject, rewriteLegacySections } from '../../../core/bpf/index.js';
-import { compileBpf, PRELUDE, runNative } from './compile.js';
+import { compileBpf, PRELUDE, runNative } from '../../support/c-source.js';
 import { execs, legacy } from './fixtures.js';
 
 const mixed = compileBpf(`${PRELUDE}

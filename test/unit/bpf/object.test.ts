@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { exportKindOf, type ObjectSpec, parseObject } from '../../../core/bpf/index.js';
+import { compileBpf, PRELUDE } from '../../support/c-source.js';
 import { expectBpfError } from './bpf-error.js';
-import { compileBpf, PRELUDE } from './compile.js';
 import { execs, legacy } from './fixtures.js';
 
 const EXEC_EVENT = {

@@ -6,8 +6,8 @@ import {
   type ParamSpec,
   parseObject,
 } from '../../../core/bpf/index.js';
+import { compileBpf, PRELUDE } from '../../support/c-source.js';
 import { expectBpfError } from './bpf-error.js';
-import { compileBpf, PRELUDE } from './compile.js';
 
 const { params } = parseObject(
   compileBpf(`${PRELUDE}

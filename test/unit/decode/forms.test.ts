@@ -3,8 +3,13 @@ import { describe, expect, it } from 'vitest';
 import { parseObject } from '../../../core/bpf/index.js';
 import { compilePlan, scalarLeaves } from '../../../core/decode/index.js';
 import { EventBatch } from '../../../plugins/sdk/index.js';
-import { compileBpf, PRELUDE, runNative } from '../bpf/compile.js';
-import { RANDOM_TYPES, type RandomLeaf, type RandomStruct, randomStruct } from '../bpf/random-struct.js';
+import { compileBpf, PRELUDE, runNative } from '../../support/c-source.js';
+import {
+  RANDOM_TYPES,
+  type RandomLeaf,
+  type RandomStruct,
+  randomStruct,
+} from '../../support/random-struct.js';
 import { randomBytes, randomLayout } from './random-layout.js';
 import { NO_OFFSET, planOf, recordSet } from './records.js';
 import { referenceJson, scalarText } from './reference.js';

@@ -1,16 +1,13 @@
-import { mkdtempSync, rmSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
-  ImageStore,
   OciError,
   parseReference,
   pullImage,
   Registries,
   type RegistryOptions,
 } from '../../../core/oci/index.js';
+import { scratchOci } from '../../support/scratch-oci.js';
 import { answer, WebServer } from '../../support/web-server.js';
 import {
   isManifest,
@@ -22,21 +19,7 @@ import {
   sha,
 } from './probe-registry.js';
 
-let folder: string;
-let store: ImageStore;
-let server: WebServer | undefined;
-let registries: Registries | undefined;
-
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'bee-hostile-'));
-  store = new ImageStore(join(folder, 'store'));
-});
-afterEach(async () => {
-  await registries?.close();
-  await server?.stop();
-  registries = server = undefined;
-  rmSync(folder, { recursive: true, force: true });
-});
+const scratch = scratchOci('bee-hostile-');
 
 type Twist = (request: IncomingMessage, response: ServerResponse) => boolean | Promise<boolean>;
 
@@ -46,18 +29,18 @@ async function pullFrom(
   options: RegistryOptions = {},
   manifest?: Buffer,
 ): Promise<OciError | undefined> {
-  server = await probeRegistry(twist, manifest);
-  registries = new Registries({ attempts: 3, backoff: 1, env: {}, ...options });
-  const name = `${server.host}/a/b:v1`;
+  scratch.server = await probeRegistry(twist, manifest);
+  scratch.registries = new Registries({ attempts: 3, backoff: 1, env: {}, ...options });
+  const name = `${scratch.server.host}/a/b:v1`;
   try {
-    await pullImage(registries, store, parseReference(name));
+    await pullImage(scratch.registries, scratch.store, parseReference(name));
   } catch (error) {
     expect(error).toBeInstanceOf(OciError);
     // Whatever it was: no image of that name came of it.
-    expect(await store.entries()).toEqual([]);
+    expect(await scratch.store.entries()).toEqual([]);
     return error as OciError;
   }
-  expect(Buffer.compare((await store.readProbe(name))!.program, PROGRAM)).toBe(0);
+  expect(Buffer.compare((await scratch.store.readProbe(name))!.program, PROGRAM)).toBe(0);
   return undefined;
 }
 
@@ -74,7 +57,7 @@ describe('a registry that is overloaded', () => {
       code: 'UNREACHABLE',
       message: expect.stringMatching(/answers 503 \(gave up after 3 attempts\)$/),
     });
-    expect(server?.asked.length).toBe(3);
+    expect(scratch.server?.asked.length).toBe(3);
   });
 
   it('is left alone for as long as it asks, and not beyond a minute', async () => {
@@ -95,7 +78,7 @@ describe('a registry that is overloaded', () => {
       answer(response, 400, '{"errors":[{"code":"UNSUPPORTED"}]}'),
     );
     expect(error).toMatchObject({ code: 'REFUSED', message: expect.stringContaining('400 (UNSUPPORTED)') });
-    expect(server?.asked.length).toBe(1);
+    expect(scratch.server?.asked.length).toBe(1);
   });
 });
 
@@ -120,11 +103,13 @@ describe('a registry that stalls', () => {
   }, 60_000);
 
   it('until the caller has enough', async () => {
-    server = await probeRegistry(isProgram);
-    registries = new Registries({ env: {} });
+    scratch.server = await probeRegistry(isProgram);
+    scratch.registries = new Registries({ env: {} });
     const signal = AbortSignal.timeout(200);
     await expect(
-      pullImage(registries, store, parseReference(`${server.host}/a/b:v1`), { signal }),
+      pullImage(scratch.registries, scratch.store, parseReference(`${scratch.server.host}/a/b:v1`), {
+        signal,
+      }),
     ).rejects.toMatchObject({ code: 'UNREACHABLE', message: expect.stringMatching(/in the time allowed/) });
   });
 });
@@ -161,7 +146,8 @@ describe('a registry that lies', () => {
   ])('of the size of a layer: %s', async (_what, layer, code, message) => {
     const error = await pullFrom(() => false, {}, manifestOf(layer));
     expect(error).toMatchObject({ code, message: expect.stringMatching(message) });
-    if (code === 'TOO_LARGE') expect(server?.asked.filter((one) => one.includes('/blobs/'))).toEqual([]);
+    if (code === 'TOO_LARGE')
+      expect(scratch.server?.asked.filter((one) => one.includes('/blobs/'))).toEqual([]);
   });
 
   it('of where a resumed body goes on', async () => {
@@ -217,9 +203,9 @@ it('follows no redirects without end', async () => {
 
 describe('a list of tags', () => {
   const tags = async (twist: Twist): Promise<string[]> => {
-    server = await probeRegistry(twist);
-    registries = new Registries({ attempts: 3, backoff: 1, env: {} });
-    return registries.tags(parseReference(`${server.host}/a/b`));
+    scratch.server = await probeRegistry(twist);
+    scratch.registries = new Registries({ attempts: 3, backoff: 1, env: {} });
+    return scratch.registries.tags(parseReference(`${scratch.server.host}/a/b`));
   };
 
   it('is read page by page, from relative and absolute links', async () => {
@@ -249,7 +235,7 @@ describe('a list of tags', () => {
       answer(response, 200, '{"tags":["x"]}', { link: `<${request.url}>; rel="next"` }),
     );
     await expect(circle).rejects.toMatchObject({ code: 'INVALID_RESPONSE' });
-    expect(server?.asked.length).toBe(1);
+    expect(scratch.server?.asked.length).toBe(1);
   });
 
   it.each([
@@ -272,9 +258,9 @@ describe('a list of tags', () => {
 describe('what refers to an image', () => {
   const subject = sha(manifestOf());
   const referrers = async (twist: Twist) => {
-    server = await probeRegistry(twist);
-    registries = new Registries({ attempts: 3, backoff: 1, env: {} });
-    return registries.referrers(parseReference(`${server.host}/a/b`), subject as never);
+    scratch.server = await probeRegistry(twist);
+    scratch.registries = new Registries({ attempts: 3, backoff: 1, env: {} });
+    return scratch.registries.referrers(parseReference(`${scratch.server.host}/a/b`), subject as never);
   };
   const index = (...names: string[]) =>
     JSON.stringify({

@@ -1,9 +1,8 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import {
   type Blob,
   countSignatures,
@@ -15,6 +14,7 @@ import {
   Registries,
   verifyImage,
 } from '../../../core/oci/index.js';
+import { scratchOci } from '../../support/scratch-oci.js';
 import {
   BUNDLE,
   blob,
@@ -39,25 +39,12 @@ const { digest } = subject.descriptor;
 const good = signatureImage(signedLayer(privateKey, payload(digest)));
 const goodBundle = bundleImage(dsseBundle(privateKey, statement(digest)), subject.descriptor);
 
-let folder: string;
-let store: ImageStore;
 let key: PublicKey;
-let server: WebServer | undefined;
-let registries: Registries | undefined;
 
 beforeAll(async () => {
   key = await PublicKey.parse(publicKey.export({ type: 'spki', format: 'pem' }).toString(), 'cosign.pub');
 });
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'bee-signatures-'));
-  store = new ImageStore(join(folder, 'store'));
-});
-afterEach(async () => {
-  await registries?.close();
-  await server?.stop();
-  registries = server = undefined;
-  rmSync(folder, { recursive: true, force: true });
-});
+const scratch = scratchOci('bee-signatures-');
 
 /** What the registry has, by the end of the URL: `manifests/…`, `blobs/…`, `referrers/…`. */
 type Content = Record<string, TestBlob | ((request: IncomingMessage, response: ServerResponse) => void)>;
@@ -80,7 +67,7 @@ let asked: string[];
 /** 'verified', or why not. */
 async function verify(content: Content, signal?: AbortSignal): Promise<string> {
   asked = [];
-  server = await WebServer.start((request, response) => {
+  scratch.server = await WebServer.start((request, response) => {
     const url = request.url ?? '';
     asked.push(url);
     const known = content[url.replace('/v2/a/b/', '')];
@@ -88,12 +75,17 @@ async function verify(content: Content, signal?: AbortSignal): Promise<string> {
     if (known === undefined) return answer(response, 404, '{}');
     answer(response, 200, known.bytes, { 'content-type': known.descriptor.mediaType });
   });
-  registries = new Registries({ attempts: 2, backoff: 1, env: {} });
+  scratch.registries = new Registries({ attempts: 2, backoff: 1, env: {} });
   return verifyImage(
-    parseReference(`${server.host}/a/b:v1`),
+    parseReference(`${scratch.server.host}/a/b:v1`),
     [subject as unknown as Blob],
     { keys: [key], require: true },
-    { stores: [store], registries, warn: (message) => expect.fail(message), signal },
+    {
+      stores: [scratch.store],
+      registries: scratch.registries,
+      warn: (message) => expect.fail(message),
+      signal,
+    },
   ).then(
     (verified) => (verified ? 'verified' : 'nothing'),
     (error: unknown) => {
@@ -112,15 +104,17 @@ describe('a registry of signatures', () => {
   it('that is sound gives them, by tag and by referrers, and is asked for no more than needed', async () => {
     expect(await verify(contentOf(good, TAG))).toBe('verified');
     expect(asked.filter((url) => url.includes('referrers'))).toEqual([]);
-    await server?.stop();
+    await scratch.server?.stop();
     // Kept: the next time without the network.
     expect(await verify({})).toBe('verified');
     expect(asked).toEqual([]);
-    rmSync(store.folder, { recursive: true });
-    await server?.stop();
+    rmSync(scratch.store.folder, { recursive: true });
+    await scratch.server?.stop();
     expect(await verify({ ...contentOf(goodBundle), ...referrers([entryOf(goodBundle)]) })).toBe('verified');
     expect(
-      await countSignatures(parseReference('x/y:z'), [subject as unknown as Blob], { stores: [store] }),
+      await countSignatures(parseReference('x/y:z'), [subject as unknown as Blob], {
+        stores: [scratch.store],
+      }),
     ).toBe(1);
   });
 
@@ -210,7 +204,7 @@ describe('a registry of signatures', () => {
     expect(message).toContain(`${digest} has no signature by cosign.pub (sha256:`);
     expect(message).toContain(told);
     // And it hides no signature that is there.
-    await server?.stop();
+    await scratch.server?.stop();
     const bundle = {
       ...contentOf(goodBundle),
       [`referrers/${digest}`]: referrers([entryOf(goodBundle)])[`referrers/${digest}`]!,
@@ -229,7 +223,7 @@ describe('a registry of signatures', () => {
     const message = await verify(referrers(junk));
     expect(message).toContain('of 3000 referrers, only 32 were looked at');
     expect(asked.length).toBeLessThan(40);
-    await server?.stop();
+    await scratch.server?.stop();
     const content = { ...contentOf(goodBundle), ...referrers([...junk, entryOf(goodBundle)]) };
     expect(await verify(content)).toBe('verified');
   });
@@ -256,19 +250,24 @@ describe('a registry of signatures', () => {
   it('whose caller is interrupted ends with that, not with a verdict', async () => {
     const controller = new AbortController();
     const silent: Content = { [`manifests/${TAG}`]: () => controller.abort() };
-    server = await WebServer.start((request, response) =>
+    scratch.server = await WebServer.start((request, response) =>
       (silent[(request.url ?? '').replace('/v2/a/b/', '')] as Exclude<Content[string], TestBlob>)(
         request,
         response,
       ),
     );
-    registries = new Registries({ attempts: 1, env: {} });
+    scratch.registries = new Registries({ attempts: 1, env: {} });
     await expect(
       verifyImage(
-        parseReference(`${server.host}/a/b:v1`),
+        parseReference(`${scratch.server.host}/a/b:v1`),
         [subject as unknown as Blob],
         { keys: [key], require: true },
-        { stores: [store], registries, warn: () => {}, signal: controller.signal },
+        {
+          stores: [scratch.store],
+          registries: scratch.registries,
+          warn: () => {},
+          signal: controller.signal,
+        },
       ),
     ).rejects.toMatchObject({ code: 'ABORTED' });
   });
@@ -278,47 +277,56 @@ describe('kept signatures', () => {
   it('that are damaged are passed over, and hide no others', async () => {
     expect(await verify(contentOf(good, TAG))).toBe('verified');
     const path = join(
-      store.folder,
+      scratch.store.folder,
       'signatures',
       'blobs',
       'sha256',
       good.manifest.descriptor.digest.slice(7),
     );
     writeFileSync(path, good.manifest.bytes.subarray(1));
-    await server?.stop();
+    await scratch.server?.stop();
     expect(await verify({})).toMatch(/Found in .*signatures: not readable: .*is damaged/);
-    await server?.stop();
+    await scratch.server?.stop();
     expect(await verify(contentOf(good, TAG))).toBe('verified');
-    writeFileSync(join(store.folder, 'signatures', 'index.json'), '{');
-    await server?.stop();
+    writeFileSync(join(scratch.store.folder, 'signatures', 'index.json'), '{');
+    await scratch.server?.stop();
     expect(await verify({})).toMatch(/index\.json is damaged: not JSON/);
   });
 
   it('stay while an image is there that they are of, and go with its last name', async () => {
     const named = async (): Promise<number> =>
-      (await new ImageStore(join(store.folder, 'signatures')).list()).length;
-    const probe = await store.putProbe('x/y:1', Buffer.from('ELF'));
-    await store.tag(parseReference('x/y:1'), parseReference('x/y:2'));
-    const { bytes } = (await store.readProbe('x/y:1'))!.documents[0]!;
+      (await new ImageStore(join(scratch.store.folder, 'signatures')).list()).length;
+    const probe = await scratch.store.putProbe('x/y:1', Buffer.from('ELF'));
+    await scratch.store.tag(parseReference('x/y:1'), parseReference('x/y:2'));
+    const { bytes } = (await scratch.store.readProbe('x/y:1'))!.documents[0]!;
     const image = blob(MANIFEST, bytes);
     expect(image.descriptor.digest).toBe(probe.digest);
-    server = await WebServer.start((request, response) => {
+    scratch.server = await WebServer.start((request, response) => {
       const layered = signatureImage(signedLayer(privateKey, payload(probe.digest)));
       const content = contentOf(layered, signatureTag(probe.digest));
       const known = content[(request.url ?? '').replace('/v2/a/b/', '')] as TestBlob | undefined;
       if (known === undefined) return answer(response, 404, '{}');
       return answer(response, 200, known.bytes, { 'content-type': known.descriptor.mediaType });
     });
-    registries = new Registries({ attempts: 1, env: {} });
-    const options = { stores: [store], registries, warn: (message: string) => expect.fail(message) };
+    scratch.registries = new Registries({ attempts: 1, env: {} });
+    const options = {
+      stores: [scratch.store],
+      registries: scratch.registries,
+      warn: (message: string) => expect.fail(message),
+    };
     const policy = { keys: [key], require: true };
-    await verifyImage(parseReference(`${server.host}/a/b:v1`), [image as unknown as Blob], policy, options);
+    await verifyImage(
+      parseReference(`${scratch.server.host}/a/b:v1`),
+      [image as unknown as Blob],
+      policy,
+      options,
+    );
     for (const [reference, left] of [
       ['x/y:1', 1],
       ['x/y:2', 0],
     ] as const) {
-      await store.remove(parseReference(reference));
-      await pruneSignatures(store);
+      await scratch.store.remove(parseReference(reference));
+      await pruneSignatures(scratch.store);
       expect(await named()).toBe(left);
     }
   });
