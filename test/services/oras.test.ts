@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +10,17 @@ import { type Digest, ImageStore, parseReference, Registries } from '../../core/
 import { isInstalled } from '../support/bee.js';
 import { beeHere, beeHereOk } from '../support/bee-here.js';
 import { DockerRegistry } from '../support/registry.js';
+import {
+  BUNDLE,
+  blob,
+  bundleImage,
+  dsseBundle,
+  MANIFEST,
+  pushImage,
+  pushManifest,
+  referrersIndex,
+  statement,
+} from '../support/signatures.js';
 import { builtService } from './service.js';
 
 const run = promisify(execFile);
@@ -116,6 +128,31 @@ describe.skipIf(!program || !isInstalled('docker-registry'))(
       const { code, stderr } = await beeHere(['describe', name], { env: env() });
       expect(code).toBe(1);
       expect(stderr).toMatch(/is not an eBPF image: no layer of type/);
+    });
+
+    it('discovers a signature that bee pulled and pushed elsewhere, beside what it attached there', async () => {
+      const { name, digest } = await push('oras/signed');
+      const manifest = blob(MANIFEST, await oras('manifest', 'fetch', '--plain-http', name));
+      const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+      const bundle = bundleImage(dsseBundle(privateKey, statement(digest)), manifest.descriptor);
+      const repository = `http://${registry.host}/v2/oras/signed`;
+      await pushImage(repository, bundle);
+      await pushManifest(repository, referrersIndex(bundle), digest.replace(':', '-'));
+      // In a store of its own: kept signatures are the image's, under whatever name it is pushed.
+      const mirror = { env: { ...env(), BEE_STORAGE: join(folder, 'mirror') } };
+      await beeHereOk(['pull', name], mirror);
+
+      const copy = `${registry.host}/oras/mirror:v1`;
+      await beeHereOk(['tag', name, copy], mirror);
+      await beeHereOk(['push', copy, '--no-signatures'], mirror);
+      writeFileSync(join(folder, 'sbom.json'), '{}');
+      await oras('attach', '--plain-http', copy, '--artifact-type', 'application/x.sbom', 'sbom.json');
+      await beeHereOk(['push', copy], mirror);
+      const found = JSON.parse(await oras('discover', '--plain-http', '--format', 'json', copy));
+      const types = (found.referrers ?? found.manifests).map(
+        ({ artifactType }: { artifactType: string }) => artifactType,
+      );
+      expect(types.sort()).toEqual([BUNDLE, 'application/x.sbom'].sort());
     });
 
     it('attaches what bee finds, by the tag that stands in for the referrers API', async () => {
