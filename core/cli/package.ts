@@ -5,6 +5,7 @@ import {
   type Blob,
   limits,
   networkReference,
+  OciError,
   type PublicKey,
   parseReference,
   type Reference,
@@ -229,7 +230,8 @@ async function guarded(path: string, writing: Promise<void>): Promise<void> {
   try {
     await writing;
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === undefined || cause instanceof CliError) throw cause;
+    if ((cause as NodeJS.ErrnoException).code === undefined) throw cause;
+    if (cause instanceof CliError || cause instanceof OciError) throw cause;
     throw new CliError('IO', `cannot write ${path}: ${systemReason(cause)}`, { cause });
   }
 }

@@ -2,6 +2,7 @@
 export type { Annotations, Descriptor } from './descriptor.js';
 export { type Digest, type DigestAlgorithm, digester, digestOf, isDigest, parseDigest } from './digest.js';
 export { OciError, type OciErrorCode, systemReason } from './error.js';
+export { makeFolder } from './files.js';
 export {
   type Blob,
   buildProbeImage,

@@ -183,6 +183,7 @@ describe('bee run', () => {
     [['CONTROLS', '--hist-buckets', 'print_controls,[3,1]'], /ascending/, 2],
     [['CONTROLS', '--hist-buckets', 'no_map,[1,2]'], /no map "no_map"/, 2],
     [['CONTROLS', '--prom-port', '70000'], /expected a port/, 2],
+    [['CONTROLS', '--listen', 'here'], /^error: --listen: found "here", expected an address/, 2],
     [['CONTROLS', '--duration', '5'], /expected a time/, 2],
     [
       ['CONTROLS', '--pin-maps', '/proc/no/such'],

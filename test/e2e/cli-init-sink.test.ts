@@ -65,6 +65,15 @@ describe('bee init --sink', () => {
     expect(readFileSync(join(place, 'sink.js'), 'utf8')).toContain("type: 'x'");
   });
 
+  it('says where no folder can be made', async () => {
+    const { code, stdout, stderr } = await init('x', '-l', 'JavaScript', '-f', '/proc/no/folder');
+    expect({ code, stdout, stderr }).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: 'error: cannot create /proc/no: there is no such file or folder\n',
+    });
+  });
+
   it.each([
     [['../up', '-l', 'JavaScript'], '--sink "../up": expected a letter'],
     [['Upper', '-l', 'JavaScript'], '--sink "Upper": expected a letter'],

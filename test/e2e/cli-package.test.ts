@@ -363,6 +363,7 @@ wait $agent
     [['--base', 'base.tar'], 2, 'nowhere to write to'],
     [['--base', 'probe.c', '--archive', 'x.tar'], 1, 'probe.c is no tar archive'],
     [['--base', 'base.tar', '--archive', '/proc/x.tar'], 1, 'cannot write /proc/x.tar'],
+    [['--base', 'base.tar', '--layout', '/proc/x'], 1, 'cannot create /proc/x: '],
   ])('refuses %j', async (flags, expected, message) => {
     const args = ['package', REFERENCE, 'execs:v1', '--storage', path('store'), ...flags];
     const { code, stderr } = await bee(args, { cwd: folder });

@@ -1,6 +1,6 @@
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { systemReason } from '../../oci/index.js';
+import { makeFolder, OciError, systemReason } from '../../oci/index.js';
 import { CliError } from '../errors.js';
 import { oneOf } from '../one-of.js';
 import type { Prompts } from './prompts.js';
@@ -71,7 +71,7 @@ async function writeProject(
   force: boolean,
 ): Promise<void> {
   try {
-    await mkdir(path, { recursive: true });
+    await makeFolder(path);
     const there = new Set(await readdir(path));
     const taken = files.filter(({ name }) => there.has(name)).map(({ name }) => name);
     if (taken.length > 0 && !force)
@@ -80,7 +80,7 @@ async function writeProject(
       });
     for (const { name, text } of files) await writeFile(join(path, name), text, { flag: force ? 'w' : 'wx' });
   } catch (cause) {
-    if (cause instanceof CliError) throw cause;
+    if (cause instanceof CliError || cause instanceof OciError) throw cause;
     throw new CliError('IO', `cannot write ${shown}: ${systemReason(cause)}`, { cause });
   }
 }

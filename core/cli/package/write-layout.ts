@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { mediaTypes } from '../../oci/index.js';
+import { makeFolder, mediaTypes } from '../../oci/index.js';
 import { CliError } from '../errors.js';
 import { blobPath, type LayerContent } from './base-image.js';
 import { type ContainerImage, descriptorOf } from './container-image.js';
@@ -14,7 +14,7 @@ const LAYOUT = JSON.stringify({ imageLayoutVersion: '1.0.0' });
 export async function writeLayout(folder: string, name: string, image: ContainerImage): Promise<void> {
   if (existsSync(folder) && !existsSync(join(folder, 'oci-layout')) && existsSync(join(folder, 'index.json')))
     throw new CliError('IO', `${folder} has an index.json, but is no OCI image layout`);
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   await writeWhole(join(folder, 'oci-layout'), LAYOUT);
   for (const content of contents(image)) await writeBlob(folder, content);
   const others = (await manifestsOf(folder)).filter(
@@ -49,7 +49,7 @@ async function manifestsOf(folder: string): Promise<IndexEntry[]> {
 async function writeBlob(folder: string, content: LayerContent): Promise<void> {
   const path = join(folder, blobPath(content.digest));
   if (existsSync(path)) return;
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   const temporary = join(folder, `.tmp-${randomBytes(8).toString('hex')}`);
   try {
     const file = await open(temporary, 'wx');

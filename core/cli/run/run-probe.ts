@@ -111,7 +111,11 @@ function configOf(
 /** The flags are the config here: places in it would say nothing. */
 function readable(error: unknown): unknown {
   if (error instanceof ConfigError)
-    return new CliError('USAGE', error.problems.map(({ message }) => message).join('\n'), { cause: error });
+    return new CliError(
+      'USAGE',
+      error.problems.map(({ message }) => message.replace(/^agent\.listen:/, '--listen:')).join('\n'),
+      { cause: error },
+    );
   if (error instanceof AgentError && error.code === 'ADDRESS_IN_USE')
     return new CliError(
       'IO',
