@@ -13,7 +13,7 @@ const PROBES = ['connects', 'latencies', 'sockets', 'kills'];
 
 /** Three connections to a port of its own, one of which stays open until it was counted, and one to nobody. */
 const SCRIPT = `
-node ${here('../../dist/core/agent/main.js')} --config probes.yaml >events 2>log & agent=$!
+node ${here('../../dist/bin/bee-agent.js')} --config probes.yaml >events 2>log & agent=$!
 get() { exec 3<>/dev/tcp/127.0.0.1/${PORT} || return; printf 'GET %s HTTP/1.0\\r\\nHost: guest\\r\\n\\r\\n' "$1" >&3; cat <&3; exec 3<&-; }
 for i in $(seq 100); do sleep 2; kill -0 $agent || exit 3; [[ $(get /readyz 2>/dev/null) == 'HTTP/1.1 200'* ]] && break; done
 connect() { exec 4<>/dev/tcp/127.0.0.2/${PORT}; }
@@ -44,7 +44,7 @@ describe.skipIf(kernel === undefined)(
       guest = new GuestRun(kernel!);
       for (const name of PROBES)
         await run(process.execPath, [
-          here('../../dist/core/cli/main.js'),
+          here('../../dist/bin/bee.js'),
           ...['build', '--binary-only', '-o', join(guest.folder, `${name}.o`)],
           here(`../e2e/probes/originals/${name}.c`),
         ]);
