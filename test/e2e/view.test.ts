@@ -232,7 +232,7 @@ describe('the live view of bee run', () => {
   it('leaves the error of a probe that fails on the screen of the shell', async () => {
     terminal = TestTerminal.open(command('--param nothing=1'), { width: 200, height: 24 });
     await terminal.sees('has no parameter "nothing"');
-    await restored(1);
+    await restored(2);
   });
 
   it('stays within its memory and answers keys while events come in masses', async () => {
