@@ -11,10 +11,22 @@ export const SCRATCH_PREFIX = '.tmp-';
  * Read a regular file of at most `limit` bytes; `undefined` when there is none. A symbolic link is not
  * followed, and a FIFO or device is refused rather than waited for.
  */
-export async function readRegularFile(path: string, limit: number): Promise<Uint8Array | undefined> {
+export function readRegularFile(path: string, limit: number): Promise<Uint8Array | undefined> {
+  return readFile(path, limit, constants.O_NOFOLLOW);
+}
+
+/**
+ * Like {@link readRegularFile}, but symbolic links are followed, for a user's own file: secrets are mounted so
+ * (Kubernetes), and dotfiles are kept so.
+ */
+export function readLinkedFile(path: string, limit: number): Promise<Uint8Array | undefined> {
+  return readFile(path, limit, 0);
+}
+
+async function readFile(path: string, limit: number, flags: number): Promise<Uint8Array | undefined> {
   let file: FileHandle;
   try {
-    file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | flags);
   } catch (error) {
     const code = errnoOf(error);
     if (code === 'ENOENT') return undefined;

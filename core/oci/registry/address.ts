@@ -22,6 +22,15 @@ export function isLoopback(host: string): boolean {
   return name === 'localhost' || name === '::1' || isIn(name, '127.0.0.0', 8, 'ipv4');
 }
 
+/**
+ * Whatever leads to this machine by itself: {@link isLoopback}, the unspecified addresses (connect(2) takes them for
+ * loopback), and names below `localhost` (RFC 6761, 6.3). Not a name that its DNS resolves to such an address.
+ */
+export function isThisMachine(host: string): boolean {
+  const name = bareAddress(host).toLowerCase().replace(/\.$/, '');
+  return isLoopback(name) || name.endsWith('.localhost') || name === '::' || isIn(name, '0.0.0.0', 8, 'ipv4');
+}
+
 /** 169.254.0.0/16 and fe80::/10. A cloud keeps a machine's own credentials at one of them. */
 export function isLinkLocal(host: string): boolean {
   const name = bareAddress(host);

@@ -52,12 +52,14 @@ export class Connection {
   async send(registry: string, request: HttpRequest, scope: string): Promise<Response> {
     const authorizer = this.authorizer(registry);
     // An upload's Location may lead elsewhere: credentials are for the registry only.
-    const isOwn = request.url.origin === this.origin(registry).origin;
+    const own = this.origin(registry).origin;
+    const isOwn = request.url.origin === own;
     const first = await this.http.send({
       ...request,
       authorization: isOwn ? authorizer.known(scope) : undefined,
     });
-    if (first.status !== 401 || !isOwn) return first;
+    // Neither is one to whom a redirect led asked in the registry's name: it would choose who gets them.
+    if (first.status !== 401 || !isOwn || new URL(first.url).origin !== own) return first;
     const authorization = await authorizer.answer(first, request.url, scope, request.signal);
     return this.http.send({ ...request, authorization });
   }

@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
-import { join } from 'node:path';
+import { realpath } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { quote } from '../digest.js';
 import { errnoOf, ioError, OciError } from '../error.js';
-import { makeFolder, readRegularFile, writeAtomically } from '../files.js';
+import { makeFolder, readLinkedFile, writeAtomically } from '../files.js';
 import { decodeJson, encodeJson, isRecord } from '../json.js';
 import { credentialKey } from './address.js';
 
@@ -82,9 +83,13 @@ export async function removeCredential(file: string, registry: string): Promise<
 }
 
 async function readConfig(file: string): Promise<Record<string, unknown> | undefined> {
-  const bytes = await readRegularFile(file, MAX_FILE).catch((error) => {
+  const bytes = await readLinkedFile(file, MAX_FILE).catch((error) => {
     // A `~/.docker` that is no folder is as good as none.
     if (errnoOf((error as OciError).cause) === 'ENOTDIR') return undefined;
+    if (error instanceof OciError && error.code === 'UNSAFE_PATH')
+      throw new OciError('INVALID_CREDENTIALS', `${file} is no regular file, nor a link to one`, {
+        cause: error,
+      });
     throw error;
   });
   if (bytes === undefined || bytes.length === 0) return undefined;
@@ -98,10 +103,14 @@ async function readConfig(file: string): Promise<Record<string, unknown> | undef
 }
 
 async function writeConfig(file: string, config: Record<string, unknown>): Promise<void> {
-  const folder = join(file, '..');
-  await makeFolder(folder);
+  await makeFolder(dirname(file));
   try {
-    await writeAtomically(file, encodeJson(config), folder, 0o600);
+    // A link stays one: what it leads to is replaced.
+    const real = await realpath(file).catch((error) => {
+      if (errnoOf(error) === 'ENOENT') return file;
+      throw error;
+    });
+    await writeAtomically(real, encodeJson(config), dirname(real), 0o600);
   } catch (error) {
     throw ioError('write', file, error);
   }

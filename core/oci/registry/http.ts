@@ -1,7 +1,7 @@
 import type { Response } from 'undici';
 import { quote } from '../digest.js';
 import { errnoOf, OciError } from '../error.js';
-import { isLinkLocal, isLoopback } from './address.js';
+import { isLinkLocal, isThisMachine } from './address.js';
 import { type ConnectionOptions, connections } from './dispatcher.js';
 import { Transient } from './retry.js';
 
@@ -128,7 +128,7 @@ export function safeLocation(location: string, base: URL): URL {
   if (url.username !== '' || url.password !== '') throw refuse('has credentials in it');
   // What only this machine can reach is none of a registry's business: services here, a cloud's metadata.
   if (isLinkLocal(url.hostname) && url.hostname !== base.hostname) throw refuse('is a link-local address');
-  if (isLoopback(url.hostname) && !isLoopback(base.hostname)) throw refuse('leads to this machine');
+  if (isThisMachine(url.hostname) && !isThisMachine(base.hostname)) throw refuse('leads to this machine');
   if (url.protocol === 'https:') return url;
   if (url.protocol !== 'http:') throw refuse('is neither HTTP nor HTTPS');
   if (base.protocol === 'http:') return url;

@@ -195,6 +195,32 @@ it('lets a blob come from another host by a redirect', async () => {
   }
 });
 
+it.each([
+  ['password', { username: 'ada', password: 'secret' }],
+  ['refresh token', { username: '', password: '', identityToken: 'refresh-me' }],
+])(
+  'gives the %s of a registry to no host that it redirects to, whatever that one asks',
+  async (_what, credential) => {
+    const seen: string[] = [];
+    const elsewhere = await WebServer.start(async (request, response) => {
+      const chunks: Buffer[] = [];
+      for await (const chunk of request) chunks.push(chunk);
+      seen.push(`${request.method} ${request.url} ${request.headers.authorization} ${Buffer.concat(chunks)}`);
+      answer(response, 401, '{}', { 'www-authenticate': `Bearer realm="http://${request.headers.host}/t"` });
+    });
+    try {
+      const location = `http://${elsewhere.host}/x`;
+      const twist: Twist = (request, response) =>
+        isProgram(request) && answer(response, 307, '', { location });
+      const error = await pullFrom(twist, { credential: () => Promise.resolve(credential) });
+      expect(error).toBeInstanceOf(OciError);
+      expect(new Set(seen)).toEqual(new Set(['GET /x undefined ']));
+    } finally {
+      await elsewhere.stop();
+    }
+  },
+);
+
 it('follows no redirects without end', async () => {
   const twist: Twist = (request, response) =>
     isProgram(request) && answer(response, 302, '', { location: request.url! });
