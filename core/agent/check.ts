@@ -3,7 +3,7 @@ import { familyClash } from '../metrics/index.js';
 import { configProblems } from './agent.js';
 import { messageOf } from './error.js';
 import type { MapPlan } from './plan/map-plan.js';
-import { planProbe } from './plan/probe-plan.js';
+import { planProbe, unattached } from './plan/probe-plan.js';
 import { ofProbe, type Problem } from './plan/problem.js';
 import { readProbeImage } from './probe/probe-image.js';
 import { type PreparedSink, prepareSinks, sinksOf } from './sinks.js';
@@ -48,6 +48,7 @@ async function findings(loaded: LoadedConfig): Promise<{ problems: Problem[]; li
       const { length } = plan.spec.programs;
       const programs = `${length} program${length === 1 ? '' : 's'}`;
       lines.push(`  probe ${probe.name}: ${programs}; ${maps || 'no map is exported'}`);
+      for (const idle of unattached(plan.spec)) lines.push(`    not attached: ${idle}`);
     } catch (error) {
       problems.push(ofProbe(probe.name, { path: [...path, key], message: messageOf(error) }));
     }

@@ -19,7 +19,12 @@ export interface ProbeStatus {
   readonly error?: string;
   /** ISO 8601, where `failed`. */
   readonly retryAt?: string;
-  readonly programs: readonly { readonly name: string; readonly section: string }[];
+  /** `notAttached`: why a program of a probe that runs is not. */
+  readonly programs: readonly {
+    readonly name: string;
+    readonly section: string;
+    readonly notAttached?: string;
+  }[];
   readonly maps: readonly MapStatus[];
   readonly sinks: readonly string[];
 }

@@ -14,5 +14,6 @@ export { kernelRelease } from './release.js';
 export { RingOwner } from './ring-owner.js';
 export { type RingPeek, RingReader } from './ring-reader.js';
 export { RingWatcher, type RingWatcherOptions } from './ring-watcher.js';
+export { unattachable } from './sections.js';
 export { ensureTracefs, tracefs } from './tracefs.js';
 export { KERNEL_BTF, vmlinuxHeader } from './vmlinux.js';

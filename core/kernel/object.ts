@@ -5,7 +5,7 @@ import { checkSoundness } from '../bpf/index.js';
 import { addon, guarded } from './addon.js';
 import { KernelError } from './error.js';
 import { explainAttach, explainLoad, explainOpen } from './explain.js';
-import { isTracepoint, needsTarget, sectionKind } from './sections.js';
+import { isTracepoint, sectionKind, unattachable } from './sections.js';
 import { ensureTracefs } from './tracefs.js';
 
 /** A program of an object; `type` as libbpf names program types: `tracepoint`, `raw_tracepoint`, `tracing`, … */
@@ -97,13 +97,13 @@ export class KernelObject {
     const attachments: Attachment[] = [];
     const { links } = this;
     for (const program of this.programs()) {
-      const { name, section, type, autoload } = program;
+      const { name, section, autoload } = program;
       if (!autoload) {
         attachments.push({ program: name, section, attached: false, reason: 'it is not to be loaded' });
         continue;
       }
-      if (needsTarget(section, type)) {
-        const reason = `nothing in section ${section} says what to attach it to`;
+      const reason = unattachable(section);
+      if (reason !== undefined) {
         attachments.push({ program: name, section, attached: false, reason });
         continue;
       }

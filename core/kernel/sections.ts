@@ -21,15 +21,18 @@ export function isTrampoline(section: string): boolean {
   return /^(fentry|fexit|fmod_ret|lsm)$/.test(sectionKind(section));
 }
 
-/** Programs that need an interface, a cgroup, a socket or a map to hang on: nothing in their section says which. */
-export function needsTarget(section: string, type: string): boolean {
-  if (
-    /^(sched_cls|sched_act|xdp|socket_filter|cgroup_.*|sock_ops|sk_.*|flow_dissector|lwt_.*|lirc_mode2|struct_ops|ext|syscall)$/.test(
-      type,
-    )
-  ) {
-    return true;
-  }
-  // uprobe, usdt and kprobe without a target are attached by hand in other tools.
-  return /^(u(ret)?probe|usdt|k(ret)?probe)$/.test(sectionKind(section)) && sectionTarget(section) === '';
+/**
+ * Why a program cannot be attached by what its section says, from bytes alone; undefined where it can. Such programs need
+ * an interface, a cgroup, a socket or a map to hang on; uprobe, usdt and kprobe without a target are attached by hand in
+ * other tools. `?` in front keeps libbpf from loading it.
+ */
+export function unattachable(section: string): string | undefined {
+  if (section.startsWith('?')) return 'its section begins with "?": it is not to be loaded';
+  const kind = sectionKind(section);
+  const isNowhere =
+    /^(xdp(\.frags)?|tc|tcx|netkit|classifier|action|socket|cgroup.*|sockops|sk_.*|flow_dissector|lwt_.*|lirc_mode2|struct_ops(\.link)?|freplace|syscall)$/.test(
+      kind,
+    ) ||
+    (/^(u(ret)?probe|usdt|k(ret)?probe)$/.test(kind) && sectionTarget(section) === '');
+  return isNowhere ? `nothing in section ${section} says what to attach it to` : undefined;
 }

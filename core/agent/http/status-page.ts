@@ -40,11 +40,16 @@ ${status.sinks.map(sinkRows)}</table></div>
   return String(page);
 }
 
-function probeRows({ name, source, state, error, retryAt, maps }: ProbeStatus): unknown {
+function probeRows({ name, source, state, error, retryAt, programs, maps }: ProbeStatus): unknown {
   const retry = retryAt === undefined ? '' : `\nTried again at ${time(retryAt)}.`;
   return html`<tbody class="of-maps">
 <tr><td colspan="3">${name} <code>${source}</code></td><td class="wide"></td><td class="n state ${state}">${state}</td></tr>
 ${error ? html`<tr><td colspan="4" class="error">${error}${retry}</td><td class="wide"></td></tr>` : ''}
+${programs.map(({ name, notAttached }) =>
+  notAttached === undefined
+    ? ''
+    : html`<tr><td colspan="4" class="error">program ${name} is not attached: ${notAttached}</td><td class="wide"></td></tr>`,
+)}
 ${maps.map(
   (
     map,

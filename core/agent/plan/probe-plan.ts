@@ -1,6 +1,7 @@
 import type { ConfigPath, ProbeConfig } from '../../../config/index.js';
 import { encodeParam, type ObjectSpec, recordLayout } from '../../bpf/index.js';
 import { suggest } from '../../decode/index.js';
+import { unattachable } from '../../kernel/index.js';
 import { messageOf } from '../error.js';
 import type { ProbeImage } from '../probe/probe-image.js';
 import { type MapPlan, planMaps } from './map-plan.js';
@@ -27,9 +28,16 @@ export function planProbe(
   image: ProbeImage,
   forms: { ndjson: boolean; columns: boolean },
   labels: Readonly<Record<string, string>>,
+  isPinned = false,
 ): ProbePlan {
   const { spec } = image;
   const problems: Problem[] = [];
+  const idle = unattached(spec);
+  if (idle.length > 0 && idle.length === spec.programs.length && !isPinned)
+    problems.push({
+      path: [...path, 'image' in config.source ? 'image' : 'file'],
+      message: `none of its programs would be attached, so nothing would ever come: ${idle.join('; ')}. Name a target in SEC("…"), or load it with \`bee run --pin-progs DIR\` and attach it by hand while that runs`,
+    });
   const params = Object.entries(config.params).flatMap(([name, value]) => {
     const param = spec.params.find((known) => known.name === name);
     const at = [...path, 'params', name];
@@ -57,4 +65,12 @@ export function planProbe(
     layoutOf: (typeName) => recordLayout(image.program, typeName),
   });
   return { spec, params, maps: planned.plans, problems: [...problems, ...planned.problems] };
+}
+
+/** Programs that nothing attaches, each with why. */
+export function unattached({ programs }: ObjectSpec): string[] {
+  return programs.flatMap(({ name, section }) => {
+    const reason = unattachable(section);
+    return reason === undefined ? [] : [`program ${name}: ${reason}`];
+  });
 }

@@ -9,7 +9,7 @@ import {
   MapSource,
   RingSource,
 } from '../../decode/index.js';
-import { type KernelObject, openObject, type RingWatcher } from '../../kernel/index.js';
+import { type Attachment, type KernelObject, openObject, type RingWatcher } from '../../kernel/index.js';
 import type { SeriesHandle, SeriesSource, SeriesStore } from '../../metrics/index.js';
 import { messageOf } from '../error.js';
 import { type EventHub, type EventSource, MAX_TAIL } from '../http/events.js';
@@ -60,6 +60,8 @@ export class RunningProbe {
   private lost: LostCounts | undefined;
   private readonly pinned: string[] = [];
   private closing: Promise<void> | undefined;
+  /** What became of its programs. */
+  attachments: readonly Attachment[] = [];
 
   private constructor(
     readonly name: string,
@@ -86,7 +88,7 @@ export class RunningProbe {
       if (host.pins.programs !== undefined) probe.pinned.push(...object.pin('programs', host.pins.programs));
       probe.openLostMap();
       for (const map of plan.maps) await probe.openMap(map);
-      await object.attachAll({ frequency: config.frequency });
+      probe.attachments = await object.attachAll({ frequency: config.frequency });
       for (const map of probe.maps) if (map.source instanceof MapSource) map.source.start();
       return probe;
     } catch (error) {

@@ -91,7 +91,8 @@ export class ProbeSupervisor {
           this.settled = true;
         },
       });
-      this.plan = planProbe(config, path, this.image, host.router.forms(config.name), host.labels);
+      const isPinned = host.pins.maps !== undefined || host.pins.programs !== undefined;
+      this.plan = planProbe(config, path, this.image, host.router.forms(config.name), host.labels, isPinned);
       if (this.stopped) return false;
       if (this.plan.problems.length > 0) {
         this.failByMistake(this.plan.problems);
@@ -107,8 +108,12 @@ export class ProbeSupervisor {
       this.error = undefined;
       this.retryAt = undefined;
       this.retryDelay = RETRY_FIRST_MS;
-      const programs = this.plan.spec.programs.map((program) => program.section).join(', ');
-      log.info(`running: ${programs}`);
+      const attached = running.attachments.filter((program) => program.attached);
+      log.info(
+        `running: ${attached.map(({ section }) => section).join(', ') || 'loaded, and nothing attached'}`,
+      );
+      for (const { program, reason } of running.attachments)
+        if (reason !== undefined) log.warn(`program ${program} is not attached: ${reason}`);
       if (this.plan.maps.length === 0)
         log.warn(
           'none of its maps is exported: name one print_, counter_, gauge_ or hist_, or say `export:`',
@@ -171,7 +176,7 @@ export class ProbeSupervisor {
       name: this.config.name,
       source: 'image' in source ? source.image : source.file,
       state: this.state,
-      programs: this.plan?.spec.programs.map(({ name, section }) => ({ name, section })) ?? [],
+      programs: this.plan?.spec.programs.map((program) => this.programStatus(program)) ?? [],
       maps: this.plan?.maps.map((map) => this.mapStatus(map.spec.name, map.spec.type, map.export)) ?? [],
       sinks: this.options.sinks,
       ...(this.image?.digest ? { digest: this.image.digest } : {}),
@@ -180,6 +185,11 @@ export class ProbeSupervisor {
         ? {}
         : { retryAt: new Date(this.retryAt).toISOString() }),
     };
+  }
+
+  private programStatus({ name, section }: ProbeStatus['programs'][number]): ProbeStatus['programs'][number] {
+    const reason = this.running?.attachments.find(({ program }) => program === name)?.reason;
+    return { name, section, ...(reason === undefined ? {} : { notAttached: reason }) };
   }
 
   private mapStatus(name: string, type: string, kind: string): MapStatus {
