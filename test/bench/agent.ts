@@ -68,6 +68,17 @@ export class Agent {
     return body.probes.flatMap((probe) => probe.maps).reduce((sum, map) => sum + map.records, 0);
   }
 
+  /** Events that every sink has acknowledged. One that a sink lost is an error: it was not delivered. */
+  async acknowledged(): Promise<number> {
+    const { sinks } = (await (await fetch(`${this.url}/readyz`)).json()) as {
+      sinks: { name: string; delivered: number; lost: Record<string, number> }[];
+    };
+    for (const { name, lost } of sinks)
+      if (Object.values(lost).some((count) => count > 0))
+        throw new Error(`${name} lost events: ${JSON.stringify(lost)}`);
+    return Math.min(...sinks.map(({ delivered }) => delivered));
+  }
+
   async lost(): Promise<number> {
     const body = (await (await fetch(`${this.url}/api/v1/probes`)).json()) as {
       probes: { maps: { lost: Record<string, number> }[] }[];

@@ -137,7 +137,10 @@ export const growthCases: readonly GrowthCase[] = [
     sizes: [1, 2, 3, 4, 5],
     measure: (size) => {
       const sink = join(ROOT, 'test', 'bench', 'sinks', 'read-rows.js');
-      const sinks = Array.from({ length: size }, (_, i) => `s${i}: { type: "${sink}" }`);
+      const sinks = Array.from(
+        { length: size },
+        (_, i) => `s${i}: { type: "${sink}", queue: { when_full: block } }`,
+      );
       return costOfRecord('{ export: event }', `{ ${sinks.join(', ')} }`, {}, 200_000);
     },
   },

@@ -22,6 +22,8 @@ export async function produce(role: Role, total: number, rate = 0): Promise<numb
 export interface Outcome {
   /** Seconds from the first record to the last one's delivery. */
   readonly seconds: number;
+  /** Seconds that making the records took. */
+  readonly making: number;
   readonly delivered: number;
   readonly lost: number;
   /** CPU seconds of the consumer. */
@@ -34,7 +36,10 @@ export interface Consumer {
   end(): Promise<unknown>;
 }
 
-/** The agent. `map`: config of the map `load`; `sinks`: of the sinks. */
+/** Lines to stdout. What it cannot take stays in the ring: what is lost, is lost there. */
+export const TO_STDOUT = '{ out: { type: stdout, format: json, queue: { when_full: block } } }';
+
+/** The agent. `map`: config of the map `load`; `sinks`: of the sinks, which must lose nothing. */
 export async function agentConsumer(
   map: string,
   sinks: string,
@@ -54,6 +59,7 @@ agent: { listen: "127.0.0.1:0"${options.workers ? `, workers: ${options.workers}
     options.output,
     options.nodeFlags,
   );
+  const isFolded = !map.includes('export: event');
   return {
     agent,
     end: () => agent.end(),
@@ -61,12 +67,18 @@ agent: { listen: "127.0.0.1:0"${options.workers ? `, workers: ${options.workers}
       const cpu = agent.cpu;
       const [, before = 0] = slots('produced_0');
       const begun = performance.now();
-      await produce(0, total, rate);
+      const making = await produce(0, total, rate);
       const [, taken = 0] = slots('produced_0');
       await agent.child.until(async () => (await agent.received()) >= taken);
+      if (!isFolded) await agent.child.until(async () => (await agent.acknowledged()) >= taken);
       const seconds = (performance.now() - begun) / 1000;
+      const used = agent.cpu - cpu;
+      if (isFolded) {
+        const sum = await agent.sum('load_total');
+        if (sum !== taken) throw new Error(`the series add up to ${sum} of ${taken} records`);
+      }
       const delivered = taken - before;
-      return { seconds, delivered, lost: total - delivered, cpu: agent.cpu - cpu };
+      return { seconds, making, delivered, lost: total - delivered, cpu: used };
     },
   };
 }
@@ -99,7 +111,7 @@ export function referenceConsumer(
       };
       if (records !== taken) throw new Error(`the reference read ${records} of ${taken} records`);
       const seconds = Math.max(produced, (performance.now() - begun) / 1000 - 0.02);
-      return { seconds, delivered: records, lost: total - records, cpu };
+      return { seconds, making: produced, delivered: records, lost: total - records, cpu };
     },
   };
 }
@@ -121,12 +133,12 @@ export async function losslessRate(
     const total = Math.round(rate * seconds);
     let outcome = await consumer.load(total, rate);
     if (outcome.lost > 0) outcome = await consumer.load(total, rate);
-    const { lost, delivered, seconds: took } = outcome;
+    const { lost, delivered, making } = outcome;
     if (lost === 0) {
       low = rate;
-      held = Math.max(held, delivered / took);
+      held = Math.max(held, delivered / making);
       // The producer cannot go faster beside this consumer.
-      if (delivered / took < rate * 0.9) break;
+      if (delivered / making < rate * 0.9) break;
     } else high = rate;
     if (low >= to * 0.98) break;
     rate = high === to && lost === 0 ? Math.min(to, rate * 2) : (low + high) / 2;

@@ -54,6 +54,7 @@ const flags = command.opts<Flags>();
 const known = [...cases, ...growthCases].map(({ name }) => name);
 const unknown = flags.case?.find((name) => !known.includes(name));
 if (unknown) command.error(`error: there is no case "${unknown}". There is: ${known.join(' ')}`);
+if (flags.write && flags.case) command.error('error: --write writes all cases: not with --case');
 if (flags.list) {
   for (const { name, what, unit } of cases) process.stdout.write(`${name.padEnd(24)} ${what} [${unit}]\n`);
   for (const { name, what, y } of growthCases) process.stdout.write(`${name.padEnd(24)} ${what} [${y}]\n`);
@@ -74,7 +75,7 @@ if (flags.guard || flags.guardProof) {
 const GROWTH_RUNS = 3;
 const results: BenchResult[] = [];
 const growths: GrowthResult[] = [];
-let failed = false;
+const failures: { readonly name: string; readonly what: string }[] = [];
 try {
   for (const one of cases) {
     if (flags.case && !flags.case.includes(one.name)) continue;
@@ -84,7 +85,7 @@ try {
       results.push(result);
       process.stdout.write(process.stdout.isTTY ? tableRow(result) : `${JSON.stringify(result)}\n`);
     } catch (error) {
-      failed = true;
+      failures.push(one);
       process.stderr.write(`${one.name} failed: ${error instanceof Error ? error.message : error}\n`);
     }
   }
@@ -96,16 +97,16 @@ try {
       growths.push(result);
       process.stdout.write(process.stdout.isTTY ? growthRow(result) : `${JSON.stringify(result)}\n`);
     } catch (error) {
-      failed = true;
+      failures.push(one);
       process.stderr.write(`${one.name} failed: ${error instanceof Error ? error.message : error}\n`);
     }
   }
   if (flags.write) {
-    writeFileSync(join(ROOT, 'BENCHMARKS.md'), markdown(results, growths));
+    writeFileSync(join(ROOT, 'BENCHMARKS.md'), markdown(results, growths, failures));
     writeBaseline(results);
     writeFileSync(join(ROOT, 'docs', 'growth.svg'), plot(growths));
   }
 } finally {
   rmSync(WORK, { recursive: true, force: true });
 }
-process.exit(failed ? 1 : 0);
+process.exit(failures.length > 0 ? 1 : 0);

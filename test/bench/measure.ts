@@ -9,7 +9,10 @@ export async function measure(bench: BenchCase, runs: number, options: BenchOpti
   try {
     for (let run = 0; run < runs; run++) {
       ours.push(await prepared.ours());
-      theirs.push('measure' in reference ? (await reference.measure()).value : reference.published);
+      const value = 'measure' in reference ? (await reference.measure()).value : reference.published;
+      if (!Number.isFinite(value) || value <= 0)
+        throw new Error(`the reference failed: it measured ${value}`);
+      theirs.push(value);
     }
   } finally {
     await prepared.end?.();

@@ -16,7 +16,7 @@ function peer(child: Child, delivered: () => Promise<number>): Consumer {
       const cpu = cpuSeconds(child.pid);
       const before = await delivered();
       const begun = performance.now();
-      await produce('peer', total, rate);
+      const making = await produce('peer', total, rate);
       // Until nothing comes any more: what it lost, it never shows.
       let count = await delivered();
       for (let still = 0; still < 4 && performance.now() - begun < SETTLE_MS + total; ) {
@@ -28,6 +28,7 @@ function peer(child: Child, delivered: () => Promise<number>): Consumer {
       }
       return {
         seconds: (performance.now() - begun) / 1000,
+        making,
         delivered: count - before,
         lost: total - (count - before),
         cpu: cpuSeconds(child.pid) - cpu,

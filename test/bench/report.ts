@@ -30,22 +30,27 @@ export function growthRow({ name, x, y, points }: GrowthResult): string {
   return `${name.padEnd(22)} ${x} ${shown.join(', ')}\n`;
 }
 
-export function markdown(results: readonly BenchResult[], growths: readonly GrowthResult[]): string {
+export function markdown(
+  results: readonly BenchResult[],
+  growths: readonly GrowthResult[],
+  failures: readonly { readonly name: string; readonly what: string }[],
+): string {
   const clang = execFileSync('clang', ['--version'], { encoding: 'utf8' }).split('\n')[0];
   const os = /^PRETTY_NAME="?([^"\n]+)/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1] ?? 'Linux';
   const rows = results.map((result) => {
     const also = Object.entries(result.also ?? {}).map(([key, value]) => `${key}: ${figure(value)}`);
-    return `| \`${result.name}\` | ${result.what} | ${figure(result.value)} ${result.unit}${also.length ? `<br>${also.join('<br>')}` : ''} | ${figure(result.referenceValue)}${result.published ? ' (published)' : ''}: ${result.reference} | ${figure(result.ratio)} | ${verdict(result)} |`;
+    return `| \`${result.name}\` | ${result.what} | ${figure(result.value)} ${result.unit}${also.length ? `<br>${also.join('<br>')}` : ''} | ${figure(result.referenceValue)}${result.published ? ' (published)' : ''}: ${result.reference} | ${figure(result.ratio)} | ${result.runs} | ${verdict(result)} |`;
   });
+  const failed = failures.map(({ name, what }) => `| \`${name}\` | ${what} | failed | | | | |`);
   return `# Benchmarks
 
-Written by \`sudo npm run bench -- --write\`. Ours and the reference run in turn on the same machine; figures are medians, ratios the medians of the ratios pair by pair, turned so that more is better. Absolute figures move with the machine, ratios less. References marked "published" were not run here.
+Written by \`sudo npm run bench -- --write\`. Ours and the reference run in turn on the same machine; figures are medians, ratios the medians of the ratios pair by pair, turned so that more is better. Absolute figures move with the machine, ratios less. References marked "published" were not run here. Records are made by a tracepoint program, many a system call; that of the peers has no loop, and makes fewer at once.
 
 ${cpus()[0]?.model.trim() ?? 'unknown CPU'}, ${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GiB; Linux ${release()}; ${os}; Node ${process.versions.node}; ${clang}.
 
-| case | what | measured | reference | ratio | target |
-| ---- | ---- | -------- | --------- | ----- | ------ |
-${rows.join('\n')}
+| case | what | measured | reference | ratio | runs | target |
+| ---- | ---- | -------- | --------- | ----- | ---- | ------ |
+${[...rows, ...failed].join('\n')}
 ${growths.length === 0 ? '' : growthSection(growths)}`;
 }
 

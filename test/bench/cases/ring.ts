@@ -1,7 +1,14 @@
 import { truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BenchCase, Sample } from '../case.js';
-import { agentConsumer, type Consumer, losslessRate, type Outcome, referenceConsumer } from '../load.js';
+import {
+  agentConsumer,
+  type Consumer,
+  losslessRate,
+  type Outcome,
+  referenceConsumer,
+  TO_STDOUT,
+} from '../load.js';
 import { bumblebee, inspektorGadget } from '../peers.js';
 import { ROOT, WORK } from '../tools.js';
 
@@ -90,7 +97,7 @@ export const ringNdjsonCost: BenchCase = {
   better: 'lower',
   async prepare() {
     const file = output('cost.ndjson');
-    const ours = await agentConsumer('{ export: event }', '{ out: { type: stdout, format: json } }', {
+    const ours = await agentConsumer('{ export: event }', TO_STDOUT, {
       output: file,
     });
     const theirs = referenceConsumer('lines', output('cost-reference.ndjson'));
@@ -153,8 +160,8 @@ export const ringCounterSteady: BenchCase = {
     const ours = await agentConsumer(COUNTER, PROMETHEUS);
     const theirs = bee === undefined ? undefined : await bumblebee(bee);
     const share = async (consumer: Consumer): Promise<Sample> => {
-      const { cpu, seconds, lost } = await consumer.load(500_000, 50_000);
-      return { value: cpu / seconds, also: { lost } };
+      const { cpu, making, lost } = await consumer.load(500_000, 50_000);
+      return { value: cpu / making, also: { lost } };
     };
     const what = 'BumbleBee bee run --no-tty';
     return {
@@ -170,7 +177,7 @@ export const ringCounterSteady: BenchCase = {
 
 const lines: BenchCase['prepare'] = async () => {
   const file = output('lines.ndjson');
-  const ours = await agentConsumer('{ export: event }', '{ out: { type: stdout, format: json } }', {
+  const ours = await agentConsumer('{ export: event }', TO_STDOUT, {
     output: file,
   });
   const theirs = referenceConsumer('lines', output('reference.ndjson'));
@@ -210,7 +217,7 @@ export const ringNdjsonPeer: BenchCase = {
     const theirs = ig === undefined ? undefined : await inspektorGadget(ig);
     const what = 'Inspektor Gadget ig run -o json, at most';
     const file = output('lossless.ndjson');
-    const ours = await agentConsumer('{ export: event }', '{ out: { type: stdout, format: json } }', {
+    const ours = await agentConsumer('{ export: event }', TO_STDOUT, {
       output: file,
     });
     return {
@@ -251,7 +258,10 @@ export const ringObjects: BenchCase = {
   target: { ratio: 1, text: 'at least 2,000,000 a second and core' },
   async prepare() {
     const sink = join(ROOT, 'test', 'bench', 'sinks', 'read-rows.js');
-    const ours = await agentConsumer('{ export: event }', `{ rows: { type: "${sink}" } }`);
+    const ours = await agentConsumer(
+      '{ export: event }',
+      `{ rows: { type: "${sink}", queue: { when_full: block } } }`,
+    );
     await ours.load(500_000, 500_000);
     return {
       ours: async () => {
@@ -281,8 +291,8 @@ export const ringSustained: BenchCase = {
       let rate = await losslessRate(consumer, seconds);
       for (let attempt = 0; attempt < SUSTAINED_ATTEMPTS; attempt++, rate *= SUSTAINED_STEP) {
         const total = Math.round(rate * SUSTAINED_SECONDS);
-        const { lost, delivered, seconds: took } = await consumer.load(total, rate);
-        if (lost === 0) return { value: delivered / took };
+        const { lost, delivered, making } = await consumer.load(total, rate);
+        if (lost === 0) return { value: delivered / making };
       }
       return { value: 0 };
     };

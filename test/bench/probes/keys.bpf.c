@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-3-Clause
-// A hash of as many keys as are asked for: getpgid(-(1 << 23) - n) adds n keys.
+// A hash of as many keys as are asked for: getpgid(-(1 << 23) - n) adds n keys, or 1 to each that is there.
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 #include "bee.h"
@@ -31,7 +31,8 @@ struct {
 static long add(__u32 i, void *unused)
 {
 	struct key key = { .pid = i, .uid = i % 7, .comm = "bench-worker" };
-	__u64 value = i + 1;
+	__u64 *there = bpf_map_lookup_elem(&counter_keys, &key);
+	__u64 value = there ? *there + 1 : i + 1;
 	bpf_map_update_elem(&counter_keys, &key, &value, BPF_ANY);
 	return 0;
 }
