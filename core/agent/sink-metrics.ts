@@ -1,7 +1,7 @@
 import type { MetricFamily, SinkTelemetry } from '../../plugins/sdk/index.js';
 import { renderLabels } from '../metrics/index.js';
 
-/** Series that one sink may make. */
+/** Metrics that one sink may keep. */
 const MAX_METRICS = 100;
 
 interface Metric {
@@ -42,17 +42,16 @@ export class SinkMetrics {
             : `telemetry: the gauge "${name}" ends like a counter or a part of a histogram`,
         );
       if (OWN.has(name)) throw new Error(`telemetry: ${full} is a metric of the agent itself`);
-      let metric = this.metrics.get(full);
-      if (!metric) {
-        if (this.metrics.size >= MAX_METRICS) throw new Error('telemetry: too many metrics');
-        metric = { type, help, values: new Map() };
-        this.metrics.set(full, metric);
-      }
+      const known = this.metrics.get(full);
+      if (!known?.values.has(sink) && this.countOf(sink) >= MAX_METRICS)
+        throw new Error(`telemetry: "${name}" is one too many: a sink may have ${MAX_METRICS} metrics`);
+      const metric = known ?? { type, help, values: new Map() };
       if (metric.type !== type) throw new Error(`telemetry: "${name}" is a ${metric.type} already`);
       let entry = metric.values.get(sink);
       if (!entry) {
         entry = { labels, value: 0 };
         metric.values.set(sink, entry);
+        this.metrics.set(full, metric);
       }
       return entry;
     };
@@ -74,6 +73,12 @@ export class SinkMetrics {
         };
       },
     };
+  }
+
+  private countOf(sink: string): number {
+    let count = 0;
+    for (const { values } of this.metrics.values()) if (values.has(sink)) count++;
+    return count;
   }
 
   families(): MetricFamily[] {

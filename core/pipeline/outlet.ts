@@ -16,6 +16,7 @@ import { MemoryStore } from './memory-store.js';
 import { MetricsWriter } from './metrics-writer.js';
 import { openSink } from './opening.js';
 import { RetryGate } from './retry-gate.js';
+import { sharedCollect } from './shared-collect.js';
 import { GRACE_MS, Slot } from './slot.js';
 import type { Store, StoreEvents } from './store.js';
 import { isSupervised } from './supervised.js';
@@ -168,7 +169,9 @@ class SinkOutlet implements Outlet {
     while (!signal.aborted) {
       const epoch = gate.begin();
       try {
-        const options = { ...this.options, accepts: this.accepts };
+        const { context } = this.options;
+        const collect = sharedCollect(context.collect, this.hold);
+        const options = { ...this.options, accepts: this.accepts, context: { ...context, collect } };
         const sink = await openSink(options, signal, (error) => health.fail(error));
         if (!sink) return undefined;
         health.opened();

@@ -67,13 +67,29 @@ export async function createIsolatedSink(source: SinkSource): Promise<SinkDefini
         first = undefined;
         if (!worker || worker.death) {
           worker = await SinkWorker.start(source);
-          await worker.prepare(settings!.raw);
+          await prepareAgain(worker, settings!.raw);
         }
         return { worker, opened: (await worker.open(context)) as Opened };
       };
       return new IsolatedSink(begin, await begin(), accepts, context);
     },
   };
+}
+
+/** The worker that replaces another one is told the options anew. It is ended where it does not take them. */
+async function prepareAgain(worker: SinkWorker, raw: unknown): Promise<void> {
+  try {
+    const prepared = await worker.prepare(raw);
+    if (!('issues' in prepared)) return;
+    const [issue] = prepared.issues;
+    throw new PipelineError(
+      'SINK_WORKER',
+      `the options were valid before, and are not now: ${issue?.message ?? 'no reason given'}`,
+    );
+  } catch (error) {
+    await worker.end();
+    throw error;
+  }
 }
 
 class IsolatedSink implements Supervised {

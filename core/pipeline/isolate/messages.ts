@@ -2,6 +2,12 @@ import type { Accepts, BatchHint, EventBatchData, MetricBatch } from '../../../p
 import type { PipelineErrorCode } from '../error.js';
 import type { SinkSource } from '../sink-module.js';
 
+/**
+ * Of memory outside its heap, which Node's resource limits leave out: buffers, and so every batch. Bytes; the garbage
+ * among it is collected long before.
+ */
+export const BUFFER_LIMIT = 256 * 2 ** 20;
+
 /** What the host asks a sink's worker, in this order: describe, prepare, open, the others, close. */
 export type Ask =
   | { readonly method: 'describe'; readonly source: SinkSource }
@@ -23,17 +29,14 @@ export type ToWorker =
   | { readonly kind: 'ask'; readonly id: number; readonly ask: Ask }
   /** The signal of the ask `id` is aborted; without an id: the agent stops. */
   | { readonly kind: 'abort'; readonly id?: number; readonly reason: string }
-  | {
-      readonly kind: 'collected';
-      readonly id: number;
-      readonly batch?: MetricBatch;
-      readonly error?: string;
-    };
+  | { readonly kind: 'collected'; readonly batch?: MetricBatch; readonly error?: string };
 
 export type FromWorker =
   | { readonly kind: 'answer'; readonly id: number; readonly value?: unknown; readonly error?: AskError }
   | { readonly kind: 'log'; readonly level: LogLevel; readonly message: string }
-  | { readonly kind: 'collect'; readonly id: number }
+  | { readonly kind: 'collect' }
+  /** It keeps more in buffers than it may. */
+  | { readonly kind: 'exhausted' }
   | { readonly kind: 'metrics'; readonly changes: readonly MetricChange[] };
 
 export interface AskError {

@@ -4,7 +4,16 @@ import { compiledFile } from '../compiled-file.js';
 import { messageOf, PipelineError } from '../error.js';
 import type { SinkSource } from '../sink-module.js';
 import { LineLimit } from './line-limit.js';
-import type { Ask, Description, FromWorker, LogLevel, MetricChange, Prepared, ToWorker } from './messages.js';
+import {
+  type Ask,
+  BUFFER_LIMIT,
+  type Description,
+  type FromWorker,
+  type LogLevel,
+  type MetricChange,
+  type Prepared,
+  type ToWorker,
+} from './messages.js';
 import { onLines } from './output-lines.js';
 
 /** For everything before the first write, `flush` excepted: importing, validating, opening. */
@@ -30,6 +39,8 @@ export class SinkWorker {
   private readonly early: [LogLevel, string][] = [];
   /** Of what it prints; what it logs is limited in the worker already. */
   private readonly limit = new LineLimit();
+  /** Of its metrics, those that cannot be: told once. As many as may cross. */
+  private readonly refused = new Set<string>();
   private unserve = (): void => {};
 
   private constructor(private readonly source: SinkSource) {
@@ -149,17 +160,21 @@ export class SinkWorker {
       case 'metrics':
         for (const change of message.changes) this.measure(change);
         return;
+      case 'exhausted':
+        this.die(`it kept more than ${BUFFER_LIMIT / 2 ** 20} MiB in buffers`);
+        void this.end();
+        return;
       case 'collect':
-        void this.collect(message.id);
+        void this.collect();
     }
   }
 
-  private async collect(id: number): Promise<void> {
+  private async collect(): Promise<void> {
     try {
       if (!this.context) throw new Error('collect() before open()');
-      this.post({ kind: 'collected', id, batch: await this.context.collect() });
+      this.post({ kind: 'collected', batch: await this.context.collect() });
     } catch (error) {
-      this.post({ kind: 'collected', id, error: messageOf(error) });
+      this.post({ kind: 'collected', error: messageOf(error) });
     }
   }
 
@@ -178,7 +193,8 @@ export class SinkWorker {
       if (type === 'counter') telemetry?.counter(name, help).add(value);
       else telemetry?.gauge(name, help).set(value);
     } catch (error) {
-      log?.warn(messageOf(error));
+      if (!this.refused.has(name)) log?.warn(messageOf(error));
+      this.refused.add(name);
     }
   }
 

@@ -1,3 +1,4 @@
+import { getHeapStatistics } from 'node:v8';
 import { type MessagePort, workerData } from 'node:worker_threads';
 import {
   type Accepts,
@@ -15,33 +16,36 @@ import {
 import { messageOf, PipelineError } from '../error.js';
 import { loadSinkModule } from '../sink-module.js';
 import { LineLimit } from './line-limit.js';
-import type {
-  Ask,
-  Description,
-  FromWorker,
-  LogLevel,
-  MetricChange,
-  Opened,
-  PlainRequest,
-  PlainResponse,
-  Prepared,
-  ToWorker,
+import {
+  type Ask,
+  BUFFER_LIMIT,
+  type Description,
+  type FromWorker,
+  type LogLevel,
+  type MetricChange,
+  type Opened,
+  type PlainRequest,
+  type PlainResponse,
+  type Prepared,
+  type ToWorker,
 } from './messages.js';
 
 /** Hosts one custom sink in a thread of its own. */
 
 /** What a sink counts of itself crosses with the next answer, or after this long. */
 const METRICS_MS = 1_000;
+/** Metrics that a sink may keep of itself: no more names than these cross, right or wrong. */
+const MAX_METRICS = 100;
+/** Of a name that is told, characters. */
+const MAX_NAME = 100;
+const MEMORY_MS = 1_000;
 
 const port = workerData as MessagePort;
 const send = (message: FromWorker): void => port.postMessage(message);
 const stopping = new AbortController();
 const running = new Map<number, AbortController>();
-const collecting = new Map<
-  number,
-  { resolve: (batch: MetricBatch) => void; reject: (error: Error) => void }
->();
-let collects = 0;
+let collecting: Promise<MetricBatch> | undefined;
+let collected: { resolve: (batch: MetricBatch) => void; reject: (error: Error) => void } | undefined;
 let name = '';
 let directory = '';
 let labels: SinkContext['labels'] = {};
@@ -54,13 +58,15 @@ port.on('message', (message: ToWorker) => {
   if (message.kind === 'ask') void answer(message.id, message.ask);
   else if (message.kind === 'abort')
     (message.id === undefined ? stopping : running.get(message.id))?.abort(new Error(message.reason));
-  else {
-    const waiting = collecting.get(message.id);
-    collecting.delete(message.id);
-    if (message.batch) waiting?.resolve(message.batch);
-    else waiting?.reject(new Error(message.error));
-  }
+  else if (message.batch) collected?.resolve(message.batch);
+  else collected?.reject(new Error(message.error));
 });
+
+/** To be asked after each answer, as what a batch holds came with it, and between two for a sink that fills by itself. */
+function checkMemory(): void {
+  if (getHeapStatistics().external_memory > BUFFER_LIMIT) send({ kind: 'exhausted' });
+}
+setInterval(checkMemory, MEMORY_MS).unref();
 
 async function answer(id: number, ask: Ask): Promise<void> {
   const abort = new AbortController();
@@ -74,6 +80,7 @@ async function answer(id: number, ask: Ask): Promise<void> {
     send({ kind: 'answer', id, error: { code, message: messageOf(error) } });
   } finally {
     running.delete(id);
+    checkMemory();
   }
 }
 
@@ -179,12 +186,16 @@ function context(): SinkContext {
     signal: stopping.signal,
     log: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
     telemetry,
-    collect: () =>
-      new Promise((resolve, reject) => {
-        const id = ++collects;
-        collecting.set(id, { resolve, reject });
-        send({ kind: 'collect', id });
-      }),
+    // One at a time crosses, for all who ask meanwhile.
+    collect: () => {
+      collecting ??= new Promise<MetricBatch>((resolve, reject) => {
+        collected = { resolve, reject };
+        send({ kind: 'collect' });
+      }).finally(() => {
+        collecting = undefined;
+      });
+      return collecting;
+    },
   };
 }
 
@@ -208,11 +219,26 @@ const telemetry: SinkTelemetry = {
   }),
 };
 
+/** Every name that has crossed. */
+const names = new Set<string>();
+let isFull = false;
+
 function change(type: 'counter' | 'gauge', metric: string, help: string): MetricChange {
   const key = `${type} ${metric}`;
   let entry = changes.get(key);
   if (!entry) {
     entry = { type, name: String(metric), help: String(help), value: 0 };
+    if (!names.has(key) && names.size >= MAX_METRICS) {
+      if (!isFull)
+        send({
+          kind: 'log',
+          level: 'warn',
+          message: `telemetry: "${entry.name.slice(0, MAX_NAME)}" and what comes after it is left out: a sink may have ${MAX_METRICS} metrics`,
+        });
+      isFull = true;
+      return entry;
+    }
+    names.add(key);
     changes.set(key, entry);
   }
   metricsTimer ??= setTimeout(sendMetrics, METRICS_MS).unref();

@@ -56,6 +56,7 @@ describe('a sink in a worker of its own', () => {
     ['timer', /thrown from a timer \(.*misbehaves.js:\d+\)/, 1],
     ['rejection', /rejected and forgotten \(.*misbehaves.js:\d+\)/, 1],
     ['memory', /it used more than 256 MiB of heap/, 1],
+    ['buffers', /it kept more than 256 MiB in buffers/, 1],
     ['never', /did not react to its signal/, 1],
     ['throw', /cannot deliver: plain throw/, 0],
     ['throw null', /cannot deliver: null/, 0],
@@ -69,7 +70,10 @@ describe('a sink in a worker of its own', () => {
       const outlet = started(
         host.outlet(
           {},
-          { ...(await isolated('misbehaves.js', options)), timeout: how === 'memory' ? 20_000 : 700 },
+          {
+            ...(await isolated('misbehaves.js', options)),
+            timeout: ['memory', 'buffers'].includes(how) ? 20_000 : 700,
+          },
         ),
       );
       const other = new Host();
@@ -93,6 +97,60 @@ describe('a sink in a worker of its own', () => {
       expect(other.counters.get('errors_total') ?? 0).toBe(0);
     },
   );
+
+  it('that keeps its batches is replaced long before the machine has no memory, and every batch counts', async () => {
+    const options = { how: 'keep', out: '/dev/null', marker: join(folder, 'marker') };
+    const outlet = started(
+      host.outlet({}, { ...(await isolated('misbehaves.js', options)), maxBytes: 2 ** 25 }),
+    );
+    const big = 2 ** 23;
+    const ndjson = new Uint8Array(big).fill(32);
+    ndjson[big - 1] = 10;
+    let offered = 0;
+    for (; offered < 80 && !host.counters.get('restarts_total'); offered++) {
+      outlet.offer(batchOf(1, { ndjson, lineEnds: Uint32Array.of(big) }));
+      await until(() => totals(outlet).queued === 0, host);
+    }
+    expect(host.counters.get('restarts_total')).toBe(1);
+    expect(offered * big).toBeGreaterThan(2 ** 28);
+    expect(host.lines.join('\n')).toContain('it kept more than 256 MiB in buffers');
+    expect(totals(outlet)).toEqual({ received: offered, delivered: offered, queued: 0, lost: {} });
+  });
+
+  it('may have a hundred metrics, and is told once of more; its questions for metrics are put together', async () => {
+    let asked = 0;
+    host.collect = async () => {
+      asked++;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      return emptyMetrics();
+    };
+    const outlet = started(host.outlet({}, await isolated('asks.js')));
+    for (let i = 0; i < 3; i++) outlet.offer(batchOf());
+    await until(() => totals(outlet).delivered === 3, host);
+    expect(asked).toBe(3);
+    expect(outlet.hold.seconds).toBeGreaterThan(0);
+    const names = [...host.counters.keys()].filter((name) => name.startsWith('status_'));
+    expect(names.length).toBe(100);
+    expect(host.counters.get('status_0_total')).toBe(6);
+    expect(host.lines.filter((line) => line.includes('telemetry'))).toEqual([
+      'warn: telemetry: "status_100_total" and what comes after it is left out: a sink may have 100 metrics',
+    ]);
+  });
+
+  it.each([
+    ['issues', 'the options were valid before, and are not now: not any more'],
+    ['throws', 'thrown from the schema'],
+  ])('that takes its options no more (%s) leaves no thread behind', async (how, message) => {
+    const options = { how, marker: join(folder, 'marker'), pulse: join(folder, 'pulse') };
+    const outlet = started(host.outlet({}, { ...(await isolated('fickle.js', options)), maxElapsed: 2_500 }));
+    outlet.offer(batchOf());
+    await until(() => totals(outlet).lost.expired === 1, host);
+    expect(host.lines.join('\n')).toContain(message);
+    await outlet.stop(1_000);
+    const beats = readFileSync(options.pulse, 'utf8').length;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(readFileSync(options.pulse, 'utf8').length).toBe(beats);
+  });
 
   it('sends what a sink prints to its log, and no more of it than anybody can read', async () => {
     const outlet = started(host.outlet({}, await isolated('talks.js')));
