@@ -4,6 +4,8 @@ import { exponentialValue } from './exponential.js';
 import { renderLabels } from './labels.js';
 import type { SeriesSource } from './source.js';
 
+/** ns between two looks for idle series while there is no room for new ones. */
+const EXPIRY_PAUSE = 1_000_000_000n;
 /** Exemplars of one series: the newest. */
 const MAX_EXEMPLARS = 64;
 
@@ -42,16 +44,40 @@ export class SourceSeries {
   /** Group number → entry, of the current epoch. */
   private groups: Entry[] = [];
   private reads = 0;
+  /** Of the overflow series: one NUL more than any label values have. */
+  private readonly overflowKey: string;
+  private readonly maxEntries: number;
+  private lastExpiry = 0n;
+  private overflowed = 0;
 
   constructor(readonly source: SeriesSource) {
     this.hostLabels = Object.entries(source.hostLabels);
+    this.overflowKey = '\0'.repeat(source.labelNames.length);
+    // What an entry source keeps is what its last read had.
+    this.maxEntries =
+      source.source === 'entry'
+        ? Number.POSITIVE_INFINITY
+        : source.maxSeries * (source.expire === undefined ? 1 : 2);
   }
 
-  apply(output: GroupOutput, time: bigint): void {
+  /** Whether one more series may be kept. Whoever collects expires the idle ones; here it is for when nobody does. */
+  private hasRoom(time: bigint): boolean {
+    const isFull = (): boolean =>
+      this.entries.size - (this.entries.has(this.overflowKey) ? 1 : 0) >= this.maxEntries;
+    if (!isFull()) return true;
+    if (time - this.lastExpiry < EXPIRY_PAUSE) return false;
+    this.lastExpiry = time;
+    this.expire(time);
+    return !isFull();
+  }
+
+  apply(output: GroupOutput, time: bigint): number {
     if (output.epoch !== this.epoch) {
       this.epoch = output.epoch;
       this.groups = [];
+      this.expire(time);
     }
+    this.overflowed = 0;
     this.reads++;
     const { kind, source } = this.source;
     for (let i = 0; i < output.newIds.length; i++) {
@@ -68,6 +94,7 @@ export class SourceSeries {
       if (kind === 'histogram' || output.ids.length < this.entries.size)
         for (const entry of this.entries.values()) if (entry.seen !== this.reads) this.forget(entry);
     }
+    return this.overflowed;
   }
 
   alive(): Entry[] {
@@ -93,7 +120,9 @@ export class SourceSeries {
       seen: -1,
       alive: true,
     };
-    this.entries.set(key, entry);
+    // Without room it waits, not alive, in its group only.
+    if (labelValues === undefined || this.hasRoom(time)) this.entries.set(key, entry);
+    else entry.alive = false;
     return entry;
   }
 
@@ -102,12 +131,12 @@ export class SourceSeries {
     entry.alive = false;
   }
 
-  /** The series of a group. One that had gone begins again: from nothing, and now. */
+  /** The series of a group. One that had gone begins again: from nothing, and now. Without room it is the overflow series. */
   private of(id: number, time: bigint): Entry {
-    // One NUL more than any label values have.
-    if (id === 0) return this.keep('\0'.repeat(this.source.labelNames.length), undefined, time);
+    if (id === 0) return this.keep(this.overflowKey, undefined, time);
     const entry = this.groups[id]!;
     if (!entry.alive) {
+      if (!this.hasRoom(time)) return this.of(0, time);
       entry.values.fill(0);
       entry.buckets?.fill(0);
       entry.sum = 0;
@@ -123,10 +152,18 @@ export class SourceSeries {
     const { kind, bounds } = this.source;
     const width = (bounds?.length ?? 0) + 1;
     for (let i = 0; i < output.ids.length; i++) {
-      const entry = this.of(output.ids[i]!, time);
+      const id = output.ids[i]!;
+      const entry = this.of(id, time);
       entry.updated = time;
+      const isFolded = id !== 0 && entry.labelValues === undefined;
+      if (isFolded)
+        this.overflowed += this.source.countsRecords ? Number(output.values[0]![i]!) : bounds ? 0 : 1;
       if (kind === 'histogram') {
-        for (let b = 0; b < width; b++) entry.buckets![b]! += output.buckets![i * width + b]!;
+        for (let b = 0; b < width; b++) {
+          const count = output.buckets![i * width + b]!;
+          entry.buckets![b]! += count;
+          if (isFolded) this.overflowed += count;
+        }
         entry.sum = plus(entry.sum, output.values[0]![i]!);
       } else {
         for (let v = 0; v < output.values.length; v++) {

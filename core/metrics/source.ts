@@ -21,6 +21,10 @@ export interface SeriesSource {
   readonly exponential?: ExponentialLayout;
   /** Entry histogram: how the key's last field becomes a bound. */
   readonly scale?: 'linear' | 'log2';
+  /** Ring: series that are kept; those beyond are folded into one. With `expire` twice as many, until the idle ones are gone. */
+  readonly maxSeries: number;
+  /** Ring: whether a value is the number of its records. */
+  readonly countsRecords?: boolean;
   /** ms without an update after which a ring's series goes. */
   readonly expire?: number;
 }

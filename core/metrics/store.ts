@@ -5,8 +5,11 @@ import { familyClash, originOf, type SeriesSource, sameOrigin } from './source.j
 import { SourceSeries } from './source-series.js';
 
 export interface SeriesHandle {
-  /** Fold the output of one drain or read. `time`: Unix ns. */
-  apply(output: GroupOutput, time: bigint): void;
+  /**
+   * Fold the output of one drain or read. `time`: Unix ns. Returns the records that went to the overflow series for
+   * want of room here; where sums do not tell how many these were, one a series.
+   */
+  apply(output: GroupOutput, time: bigint): number;
   /** The probe is gone, its series with it. */
   remove(): void;
 }

@@ -45,6 +45,8 @@ export function seriesOf(
     ...(plan.bounds ? { bounds: plan.bounds } : {}),
     ...(exponential ? { exponential } : {}),
     ...(config.scale && config.scale !== 'exponential' ? { scale: config.scale } : {}),
+    maxSeries: config.maxSeries,
+    countsRecords: group.valueLeaves.length === 0,
     ...(config.expire === undefined ? {} : { expire: config.expire }),
   };
 }

@@ -198,8 +198,7 @@ export class RunningProbe {
     counts.decoded += output.events;
     map.sequence += output.events;
     if (output.groups && map.series) {
-      counts.overflowed += output.groups.overflowed;
-      map.series.apply(output.groups, result.time);
+      counts.overflowed += output.groups.overflowed + map.series.apply(output.groups, result.time);
     }
     if (output.events > 0 && plan.export === 'event') this.route(map, output);
     const lines =

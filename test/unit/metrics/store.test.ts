@@ -20,6 +20,7 @@ function source(
     families: [metricName({ map, kind, duration: false })],
     labelNames: ['a'],
     fieldNames: ['a'],
+    maxSeries: 10_000,
     hostLabels: { probe: 'p' },
     ...more,
   };
