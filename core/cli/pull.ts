@@ -22,7 +22,7 @@ export function pullCommand(host: Host): Command {
       const progress = new TransferProgress(context.terminal);
       const store = context.stores().primary;
       let signedWith: string | undefined;
-      const check = async (documents: readonly Blob[]): Promise<void> => {
+      const check = async (documents: readonly Blob[]) => {
         const verified = await verifyImage(
           reference,
           documents,
@@ -35,6 +35,7 @@ export function pullCommand(host: Host): Command {
           },
         );
         signedWith = verified?.key.name;
+        return verified;
       };
       try {
         const { digest, size } = await pullImage(registries, store, reference, {

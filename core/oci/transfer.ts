@@ -8,7 +8,13 @@ import { parseReference, type Reference } from './reference.js';
 import type { Progress, Registries } from './registry/index.js';
 import type { ImageSource } from './source.js';
 import type { ImageStore } from './store.js';
-import { keepSignatures, type PushedSignatures, pushSignatures } from './trust/index.js';
+import {
+  keepSignature,
+  keepSignatures,
+  type PushedSignatures,
+  pushSignatures,
+  type Verified,
+} from './trust/index.js';
 
 export interface TransferOptions {
   readonly signal?: AbortSignal | undefined;
@@ -22,11 +28,13 @@ export interface PullOptions extends TransferOptions {
    * Judge the image before its blobs are fetched and its name is stored: a throw refuses it. Given what a signature may name: the
    * index where the reference stands for one, and its manifest for this machine.
    */
-  readonly check?: (documents: readonly Blob[]) => Promise<unknown>;
+  readonly check?: (documents: readonly Blob[]) => Promise<Verified | undefined>;
 }
 
-/** What looking for signatures may add to a pull that does not ask for any. */
+/** What looking for all signatures may add to a pull, whose image is there by then. */
 const SIGNATURES_MS = 10_000;
+/** Documents of an index whose signatures are looked for. */
+const MAX_SIGNED = 64;
 
 /** Bytes of everything that one image may bring: an index has many. */
 const MAX_IMAGE = 1024 * 1024 * 1024;
@@ -56,8 +64,8 @@ export async function pullImage(
   if (descriptor === undefined)
     throw new OciError('NOT_FOUND', `the registry has no image ${reference.text}`);
   const { top, manifests, blobs } = await readDocuments(registries, descriptor, reference, options);
-  const documents = signable(top, manifests);
-  await options.check?.(documents);
+  const here = hereOf(top, manifests);
+  const verified = await options.check?.(here === undefined ? [top] : [top, here]);
   for (const blob of blobs) {
     if (await store.hasBlob(blob)) continue;
     onPart?.('blob', blob);
@@ -70,18 +78,20 @@ export async function pullImage(
     await store.putBlob({ descriptor: blob, bytes: await registries.fetch(blob, fetchOptions) });
   }
   await store.putImage(reference.text, top, manifests, blobs);
-  // A check has looked already. Otherwise an image is as good without: only who asks for signatures needs them.
-  if (options.check === undefined)
-    await keepSignatures(reference, documents, store, registries, briefly(options)).catch(() => 0);
+  // Not before the name: who removes another image meanwhile would take the signatures of a nameless one with it.
+  // A store that takes none was told of by the check, and the image is as good without.
+  if (verified !== undefined) await keepSignature(store, verified).catch(() => undefined);
+  const others = manifests.filter((manifest) => manifest !== here);
+  const documents = [top, ...(here === undefined ? [] : [here]), ...others].slice(0, MAX_SIGNED);
+  await keepSignatures(reference, documents, store, registries, briefly(options)).catch(() => 0);
   return descriptor;
 }
 
-/** What a signature of an image may name. */
-function signable(top: Blob, manifests: readonly Blob[]): Blob[] {
+/** The manifest of an index that is for this machine. */
+function hereOf(top: Blob, manifests: readonly Blob[]): Blob | undefined {
   const index = parseManifest(top.bytes, top.descriptor.mediaType, `manifest ${top.descriptor.digest}`);
   const chosen = index.kind === 'index' ? manifestFor(index)?.digest : undefined;
-  const manifest = manifests.find(({ descriptor }) => descriptor.digest === chosen);
-  return manifest === undefined ? [top] : [top, manifest];
+  return manifests.find(({ descriptor }) => descriptor.digest === chosen);
 }
 
 function briefly({ signal }: TransferOptions): AbortSignal {

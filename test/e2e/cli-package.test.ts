@@ -115,6 +115,22 @@ function readLayout(layout: string) {
   return { index, manifest, config, layers };
 }
 
+/**
+ * Unpack what is ours of a layout's image, and write its config to unpacked.yaml as it lies in the container, but for
+ * the folder that it is unpacked in. --check never asks a registry. Returns the config as it lies there.
+ */
+function unpackProbe(layout: string, root: string) {
+  mkdirSync(root);
+  for (const { digest } of readLayout(layout).manifest.layers.slice(1))
+    run('tar', '-C', root, '-xf', join(layout, 'blobs', digest.replace(':', '/')));
+  const config = readFileSync(join(root, 'etc/bee-agent/probes.yaml'), 'utf8');
+  writeFileSync(
+    path('unpacked.yaml'),
+    config.replaceAll('"/etc', `"${root}/etc`).replaceAll('"/var', `"${root}/var`),
+  );
+  return JSON.parse(config);
+}
+
 describe('bee package', () => {
   it('writes a layout in which every digest, size and diff id is right', async () => {
     const digest = (await beeOk(packaged('--layout', path('layout')))).trim();
@@ -306,26 +322,52 @@ wait $agent
       );
       await beeOk([...args, ...verify, '--layout', path('signed')]);
       const root = path('signed-root');
-      const { manifest } = readLayout(path('signed'));
-      mkdirSync(root);
-      for (const { digest: layer } of manifest.layers.slice(1))
-        run('tar', '-C', root, '-xf', join(path('signed'), 'blobs', layer.replace(':', '/')));
-      const config = join(root, 'etc/bee-agent/probes.yaml');
-      const { probes } = JSON.parse(readFileSync(config, 'utf8'));
+      const { probes } = unpackProbe(path('signed'), root);
       expect(probes).toEqual([
         { image: name, pull: 'never', params: {}, verify: { key: ['/etc/bee-agent/keys/1.pub'] } },
       ]);
-      // As it lies in the container, but for the folder that it is unpacked in. --check never asks a registry.
-      writeFileSync(
-        path('unpacked.yaml'),
-        readFileSync(config, 'utf8').replaceAll('"/etc', `"${root}/etc`).replaceAll('"/var', `"${root}/var`),
-      );
       const checked = await runAgent('--check', '--config', path('unpacked.yaml'));
       expect(checked).toMatchObject({ code: 0, stdout: expect.stringContaining('ok') });
       rmSync(join(root, 'var/lib/bee-agent/store/signatures'), { recursive: true });
       const refused = await runAgent('--check', '--config', path('unpacked.yaml'));
       expect(refused.code).toBe(2);
       expect(refused.stderr).toContain(`${name} is not trusted`);
+    } finally {
+      await registry.stop();
+    }
+  }, 120_000);
+
+  it('starts a probe that is pinned by the digest of an index, or of a manifest in it', async ({ skip }) => {
+    if (!isInstalled('docker-registry')) skip('docker-registry is not installed');
+    const registry = await DockerRegistry.start();
+    try {
+      const name = `${registry.host}/pinned/execs`;
+      const storage = ['--storage', path('store')];
+      await beeOk(['build', path('probe.c'), `${name}:v1`, '--arch', 'amd64,arm64', ...storage]);
+      const digest = (await beeOk(['push', `${name}:v1`, ...storage])).trim();
+      const index = JSON.parse(
+        readFileSync(join(path('store'), 'blobs', digest.replace(':', '/')), 'utf8'),
+      ) as { manifests: (Descriptor & { platform: { architecture: string } })[] };
+      const manifest = index.manifests.find(({ platform }) => platform.architecture === ARCHITECTURE);
+      for (const [n, pinned] of [`${name}@${digest}`, `${name}:v1@${manifest?.digest}`].entries()) {
+        // Not in the store that packs: what is packed comes from the registry.
+        const args = [
+          'package',
+          pinned,
+          'execs:v1',
+          '--storage',
+          path('elsewhere'),
+          '--base',
+          path('base.tar'),
+        ];
+        await beeOk([...args, '--layout', path(`pinned${n}`)]);
+        const root = path(`pinned-root${n}`);
+        unpackProbe(path(`pinned${n}`), root);
+        expect(await runAgent('--check', '--config', path('unpacked.yaml'))).toMatchObject({
+          code: 0,
+          stdout: expect.stringContaining('ok'),
+        });
+      }
     } finally {
       await registry.stop();
     }

@@ -13,6 +13,7 @@ import {
   bundleImage,
   dsseBundle,
   INDEX,
+  image,
   payload,
   pushImage,
   pushManifest,
@@ -108,6 +109,50 @@ describe.skipIf(!isInstalled('docker-registry'))(
       // Again: nothing changes.
       await ok('push', copy);
       expect(await get(copy, signatureTag(digest))).toBe(signature);
+    });
+
+    it('sends what a verified pull brought of other signers and for other machines', async () => {
+      const { arch } = process;
+      const other = blob(MANIFEST, `${manifest.bytes} `);
+      await pushManifest(repository(name), other);
+      const manifests = [
+        {
+          ...manifest.descriptor,
+          platform: { os: 'linux', architecture: arch === 'arm64' ? arch : 'amd64' },
+        },
+        { ...other.descriptor, platform: { os: 'linux', architecture: 'riscv64' } },
+      ];
+      const index = blob(INDEX, JSON.stringify({ schemaVersion: 2, mediaType: INDEX, manifests }));
+      await pushManifest(repository(name), index, 'v2');
+      await sign(name, ada.privateKey);
+      const bundle = await attach(name, bob.privateKey);
+      for (const { descriptor } of [index, other])
+        await pushImage(
+          repository(name),
+          signatureImage(signedLayer(bob.privateKey, payload(descriptor.digest))),
+          signatureTag(descriptor.digest),
+        );
+      const from = name.replace(/v1$/, 'v2');
+      await ok('pull', from, '--verify-key', join(folder, 'ada.pub'));
+      await ok('tag', from, copy);
+      expect(JSON.parse(await ok('push', copy, '--output', 'json'))).toMatchObject({ signatures: 4 });
+      for (const what of [index, manifest, other].map(({ descriptor }) => signatureTag(descriptor.digest)))
+        expect(await get(copy, what), what).toBe(await get(name, what));
+      expect(await get(copy, refersTo(digest))).toContain(bundle);
+    });
+
+    it('passes over a kept signature that is about nothing sound', async () => {
+      const layers = [signedLayer(ada.privateKey, payload(digest))];
+      const sound = signatureImage(...layers);
+      const unsound = image(sound.blobs[0] as TestBlob, layers, { subject: {} });
+      await pushImage(repository(name), unsound, signatureTag(digest));
+      await ok('pull', name);
+      await ok('tag', name, copy);
+      const { code, stdout, stderr } = await beeHere(['push', copy], { env: env() });
+      expect(stderr).toMatch(
+        /is pushed, its signatures not all: \S+signatures: manifest sha256:\w+: subject/,
+      );
+      expect({ code, stdout: stdout.trim() }).toEqual({ code: 1, stdout: digest });
     });
 
     it('sends a bundle, and lists it where a registry without the referrers API is asked', async () => {

@@ -5,6 +5,7 @@ import {
   type Probe,
   type Reference,
   type Registries,
+  type Verified,
   verifyImage,
 } from '../../oci/index.js';
 import type { Logger } from '../logger.js';
@@ -40,8 +41,8 @@ export class ImageGate {
     documents: Probe['documents'],
     registries?: Registries,
     signal?: AbortSignal,
-  ): Promise<void> {
-    if (this.isOpen) return;
+  ): Promise<Verified | undefined> {
+    if (this.isOpen) return undefined;
     const policy = { keys: this.keys, require: this.isRequired };
     const verified = await verifyImage(reference, documents, policy, {
       stores: this.stores.all,
@@ -51,5 +52,6 @@ export class ImageGate {
     });
     if (verified)
       this.log?.info(`verified ${reference.text} ${verified.subject}: signed with ${verified.key.name}`);
+    return verified;
   }
 }

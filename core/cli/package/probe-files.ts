@@ -24,10 +24,12 @@ export interface PackagedProbe {
 /** A store with the one image, and the config that runs it. */
 export function probeFiles(probe: PackagedProbe): TarFile[] {
   const { reference, manifest, index, blobs, params, trust } = probe;
-  // Without the images of other machines an index is not whole: it is there only where the signature is its.
-  const isIndexSigned = index !== undefined && trust?.subject === index.descriptor.digest;
-  const documents = isIndexSigned ? [index, manifest] : [manifest];
-  const { mediaType, digest, size, platform } = (isIndexSigned ? index : manifest).descriptor;
+  // Without the images of other machines an index is not whole: it is there only where its digest is asked for, by a
+  // signature or by the reference.
+  const asked = [trust?.subject, reference.digest];
+  const top = index !== undefined && asked.includes(index.descriptor.digest) ? index : manifest;
+  const documents = top === manifest ? [manifest] : [top, manifest];
+  const { mediaType, digest, size, platform } = top.descriptor;
   const entry = {
     mediaType,
     digest,

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { type Digest, digestParts } from '../digest.js';
 import { namedBlobs } from '../garbage.js';
+import { withLock } from '../lock.js';
 import { parseReference, type Reference } from '../reference.js';
 import { ImageStore } from '../store.js';
 import { type IndexEntry, readStoreIndex } from '../store-index.js';
@@ -47,19 +48,36 @@ export class KeptSignatures implements SignatureSource {
     }
   }
 
-  /** Keep a signature image of `subject`, unless there are many. Those that were kept stay. */
-  async keep(subject: Digest, { manifest, config, layers }: SignatureImage): Promise<void> {
+  /**
+   * Keep a signature image of `subject`. Those that were kept stay; where there are many already, another is left out,
+   * but one that `isVerified` takes the place of the last.
+   */
+  async keep(
+    subject: Digest,
+    { manifest, config, layers }: SignatureImage,
+    isVerified = false,
+  ): Promise<void> {
     const name = `${prefix(subject)}${manifest.descriptor.digest}`;
     const kept = await this.entries(subject);
-    if (kept.length >= MAX_KEPT || kept.some((entry) => entry.name === name)) return;
+    if (kept.some((entry) => entry.name === name)) return;
+    if (kept.length >= MAX_KEPT) {
+      const last = kept.at(-1)?.name;
+      if (!isVerified || last === undefined) return;
+      await this.layout.remove(parseReference(last));
+    }
     const parts = layers.flatMap((layer) => ('bytes' in layer ? [layer] : []));
     await this.layout.putImage(name, manifest, config === undefined ? parts : [config, ...parts]);
   }
 
   /** Forget the signatures of subjects that no image of the store names. Returns how many manifests went. */
   async prune(): Promise<number> {
+    if ((await readStoreIndex(this.label)).entries.length === 0) return 0;
+    // In turn with whoever stores an image: signatures are kept after its name is there.
+    return withLock(this.folder, () => this.removeOrphans());
+  }
+
+  private async removeOrphans(): Promise<number> {
     const { entries } = await readStoreIndex(this.label);
-    if (entries.length === 0) return 0;
     const named = await namedBlobs(this.folder, await readStoreIndex(this.folder));
     if (named === undefined) return 0;
     const prefixes = new Set([...named].map(prefix));

@@ -1,3 +1,4 @@
+import type { Digest } from '../digest.js';
 import type { Blob } from '../image.js';
 import { parseManifest } from '../manifest.js';
 import { parseReference, type Reference } from '../reference.js';
@@ -44,8 +45,7 @@ export async function pushSignatures(
     for await (const found of kept.signatures(to, descriptor.digest, signal)) {
       const image = 'fault' in found ? found : wholeOf(found.image);
       if ('fault' in image) faults.push(`${kept.label}: ${image.fault}`);
-      else if (subjectOf(image.manifest)?.digest === descriptor.digest)
-        await attempt(() => send(registries, to, image, signal));
+      else if (image.subject === descriptor.digest) await attempt(() => send(registries, to, image, signal));
       else tagged.push(image);
     }
     if (tagged.length === 0) continue;
@@ -58,8 +58,13 @@ export async function pushSignatures(
   return { sent, faults };
 }
 
+/** A signature image as it was kept, and what it says that it refers to. */
+interface KeptImage extends WholeImage {
+  readonly subject: Digest | undefined;
+}
+
 /** All that a manifest names has to be here, or no registry takes it. */
-function wholeOf({ manifest, config, layers }: SignatureImage): WholeImage | { readonly fault: string } {
+function wholeOf({ manifest, config, layers }: SignatureImage): KeptImage | { readonly fault: string } {
   const { descriptor, bytes } = manifest;
   const document = parseManifest(bytes, descriptor.mediaType, `manifest ${descriptor.digest}`);
   const whole: Blob[] = [];
@@ -69,7 +74,12 @@ function wholeOf({ manifest, config, layers }: SignatureImage): WholeImage | { r
   }
   if (config === undefined || document.kind === 'index' || document.layers.length > whole.length)
     return { fault: `${descriptor.digest} names more than was kept of it` };
-  return { manifest, config, layers: whole };
+  try {
+    return { manifest, config, layers: whole, subject: subjectOf(manifest)?.digest };
+  } catch (error) {
+    // Readers of signatures look at no subject, so that one that is no descriptor got as far as here.
+    return faultOf(error, undefined);
+  }
 }
 
 async function send(

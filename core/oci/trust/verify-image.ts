@@ -57,7 +57,7 @@ export async function verifyImage(
     // A store that cannot be written needs the registry again next time: no reason to refuse the image.
     if (first !== undefined && !kept.some((place) => place === verdict.from))
       await first
-        .keep(verdict.subject, verdict.image)
+        .keep(verdict.subject, verdict.image, true)
         .catch((error: Error) => warn(`the signature of ${reference.text} is not kept: ${error.message}`));
     return verdict;
   }
@@ -69,7 +69,7 @@ export async function verifyImage(
 
 /** Keep the signature that an image was verified by, in a store that the image goes to. */
 export function keepSignature(store: ImageStore, { subject, image }: Verified): Promise<void> {
-  return new KeptSignatures(store).keep(subject, image);
+  return new KeptSignatures(store).keep(subject, image, true);
 }
 
 /**
