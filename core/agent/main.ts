@@ -2,11 +2,13 @@
 import { constants } from 'node:os';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { ConfigError, loadConfig, parseDuration } from '../../config/index.js';
+import { KernelError } from '../kernel/index.js';
 import { Agent } from './agent.js';
 import { check } from './check.js';
 import { AgentError, messageOf } from './error.js';
 import { createLogger, LOG_LEVELS, type Logger, type LogLevel } from './logger.js';
 import { summary } from './summary.js';
+import { after } from './timer.js';
 import { packageVersion } from './version.js';
 
 /** Exit codes: 0 fine, 1 failed, 2 bad usage or config. */
@@ -107,7 +109,7 @@ async function run(agent: Agent, flags: Flags, log: Logger): Promise<number> {
 }
 
 /** Resolves at SIGINT, SIGTERM or the end of `--duration`; a second signal ends the process at once. */
-function stopRequest(after: number | undefined, log: Logger): Promise<'stop'> {
+function stopRequest(duration: number | undefined, log: Logger): Promise<'stop'> {
   return new Promise((resolve) => {
     let asked = false;
     const onSignal = (signal: NodeJS.Signals): void => {
@@ -118,7 +120,7 @@ function stopRequest(after: number | undefined, log: Logger): Promise<'stop'> {
     };
     process.on('SIGINT', onSignal);
     process.on('SIGTERM', onSignal);
-    if (after !== undefined) setTimeout(() => resolve('stop'), after);
+    if (duration !== undefined) after(duration, () => resolve('stop'));
   });
 }
 
@@ -128,7 +130,7 @@ function report(error: unknown, log: Logger): number {
     return BAD_USAGE;
   }
   log.error(
-    error instanceof AgentError || !(error instanceof Error)
+    error instanceof AgentError || error instanceof KernelError || !(error instanceof Error)
       ? messageOf(error)
       : (error.stack ?? error.message),
   );

@@ -384,6 +384,12 @@ describe('start and stop', () => {
     },
   );
 
+  it('runs on with a --duration that no timer of Node can wait for', async () => {
+    agent = await AgentProcess.start(`probes: [{ file: ${controls} }]\n${ANY_PORT}\n`, '--duration', '600h');
+    await new Promise((done) => setTimeout(done, 200));
+    expect(agent.child.exitCode, agent.stderr).toBeNull();
+  });
+
   it('ends by itself after --duration', async () => {
     const file = writeConfig(`probes: [{ file: ${controls} }]\n${ANY_PORT}\n`);
     const { code, stderr } = await runAgent('--config', file, '--duration', '300ms');

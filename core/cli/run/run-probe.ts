@@ -1,5 +1,5 @@
 import { ConfigError, type LoadedConfig, parseDuration } from '../../../config/index.js';
-import { Agent, AgentError, createLogger } from '../../agent/index.js';
+import { Agent, AgentError, after, createLogger } from '../../agent/index.js';
 import type { Context, Host } from '../context.js';
 import { CliError } from '../errors.js';
 import { linesSink, type WriteText } from './lines-sink.js';
@@ -68,11 +68,11 @@ async function supervise(
   duration: number | undefined,
   { host, terminal }: Context,
 ): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
+  let cancel = (): void => {};
   let isOver = false;
   const interrupted = new Promise<void>((resolve) => {
     host.signal.addEventListener('abort', () => resolve(), { once: true });
-    if (duration !== undefined) timer = setTimeout(resolve, duration);
+    if (duration !== undefined) cancel = after(duration, resolve);
     void view?.ended.then(resolve);
   });
   void interrupted.then(() => {
@@ -88,7 +88,7 @@ async function supervise(
     await Promise.race([interrupted, agent.ended]);
   } finally {
     isOver = true;
-    clearTimeout(timer);
+    cancel();
     const log = await view?.close();
     if (log && host.stderr.isTTY) terminal.passThrough(log);
   }
