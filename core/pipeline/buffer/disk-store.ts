@@ -7,7 +7,7 @@ import { type Item, type Store, type StoreEvents, Waiting, type WhenFull } from 
 import type { LossReason } from '../types.js';
 import { within } from '../within.js';
 import { encodeBatch, missingForms } from './batch-codec.js';
-import { frameBytes } from './frame.js';
+import { frameBytes, SEGMENT_HEADER_BYTES } from './frame.js';
 import { type Frame, type Place, SegmentLog } from './segment-log.js';
 
 export interface BufferOptions {
@@ -35,8 +35,9 @@ interface Written extends Stored {
   readonly frame: Frame;
 }
 
-/** A bigger batch is kept in pieces. */
+/** A bigger batch is kept in pieces, of which a few fit a buffer. */
 const FRAME_BYTES = 1 << 20;
+const FRAME_SHARE = 1 / 4;
 const WRITE_BYTES = 4 << 20;
 const LOAD_BYTES = 1 << 20;
 const SEGMENTS = 16;
@@ -125,7 +126,8 @@ export class DiskStore implements Store {
   }
 
   push(batch: EventBatchData, release?: () => void): void {
-    const pieces = split(batch, Number.POSITIVE_INFINITY, FRAME_BYTES);
+    const most = Math.min(FRAME_BYTES, this.options.maxSize * FRAME_SHARE);
+    const pieces = split(batch, Number.POSITIVE_INFINITY, most);
     let left = pieces.length;
     const done = release && ((): void => void (--left === 0 && release()));
     for (const piece of pieces) this.pushPiece(piece, done);
@@ -158,6 +160,8 @@ export class DiskStore implements Store {
   private makeRoom({ bytes, frame }: Written): LossReason | undefined {
     const { maxSize, maxBytes, whenFull } = this.options;
     const oldest = whenFull === 'drop_oldest';
+    // One event that no buffer of this size can hold, however much else is dropped.
+    if (frame.bytes + SEGMENT_HEADER_BYTES > maxSize) return 'buffer_full';
     while (this.onDisk + frame.bytes > maxSize) {
       const segment = oldest ? this.log?.droppable : undefined;
       if (!this.log || !segment) return 'buffer_full';

@@ -54,6 +54,8 @@ export class SegmentLog {
   /** Oldest first; the last one is written to, if `active`. */
   private readonly segments: Segment[];
   private active: Segment | undefined;
+  /** What a write is under way to. */
+  private appending: Segment | undefined;
   private reader: { readonly segment: Segment; readonly of: SegmentReader } | undefined;
   private reading: Segment | undefined;
   private damageSeen = 0;
@@ -125,10 +127,20 @@ export class SegmentLog {
   async append(frames: readonly Frame[]): Promise<readonly Place[]> {
     const first = frames[0];
     if (!first) return [];
-    const { segmentBytes, fsync } = this.options;
+    const { segmentBytes } = this.options;
     let segment = this.active;
     if (!segment || (segment.size > SEGMENT_HEADER_BYTES && segment.size + first.bytes > segmentBytes))
       segment = await this.roll();
+    this.appending = segment;
+    try {
+      return await this.appendTo(segment, frames);
+    } finally {
+      this.appending = undefined;
+    }
+  }
+
+  private async appendTo(segment: Segment, frames: readonly Frame[]): Promise<readonly Place[]> {
+    const { segmentBytes, fsync } = this.options;
     const pieces: Uint8Array[] = [];
     const places: Place[] = [];
     const before = segment.size;
@@ -264,11 +276,12 @@ export class SegmentLog {
       });
   }
 
-  /** Remove segments that nobody needs. */
+  /** Remove segments that nobody needs: the one that is written to as well, once it takes no more. */
   private collect(): void {
     for (const segment of [...this.segments]) {
       const isNeeded =
-        segment === this.active ||
+        segment === this.appending ||
+        (segment === this.active && segment.size < this.options.segmentBytes) ||
         segment === this.reading ||
         segment.outstanding > 0 ||
         segment.lastSequence >= this.cursor ||

@@ -279,6 +279,76 @@ describe('a disk buffer', () => {
     await opened.close();
   });
 
+  it.each([
+    ['drop_newest', 10, 100_000],
+    ['drop_oldest', 10, 100_000],
+    ['drop_newest', 1, 600_000],
+    ['drop_oldest', 1, 600_000],
+  ] as const)(
+    'that is small takes one burst after the other once they are delivered (%s, %d of %d bytes)',
+    async (whenFull, count, bytes) => {
+      const opened = await Opened.at(newFolder(), { maxSize: 2 ** 20, maxBytes: 2 ** 24, whenFull });
+      for (let i = 0; i < 5; i++) {
+        opened.store.push(numbered(i * count, count, bytes));
+        expect(await opened.takeAll()).toEqual(range(i * count, (i + 1) * count));
+      }
+      expect(opened.lost).toEqual({});
+      await opened.close();
+    },
+  );
+
+  it.each(['always', 'never'] as const)(
+    'loses nothing where segments end while they are written (fsync %s)',
+    async (fsync) => {
+      const options = { maxSize: 2 ** 20, maxBytes: 2 ** 18, whenFull: 'block', fsync } as const;
+      const opened = await Opened.at(newFolder(), options);
+      const numbers: number[] = [];
+      for (let i = 0; i < 300; i++) {
+        await opened.store.room();
+        opened.store.push(numbered(i, 1, 50_000));
+        const item = opened.store.take();
+        if (!item) continue;
+        numbers.push(...numbersOf(item.batch));
+        await new Promise((resolve) => setImmediate(resolve));
+        opened.store.settle(item);
+        if (i % 3 === 0) numbers.push(...(await opened.takeAll()));
+      }
+      numbers.push(...(await opened.takeAll()));
+      expect(numbers).toEqual(range(0, 300));
+      expect(opened.lost).toEqual({});
+      expect(segmentsOf(opened.folder).length).toBeLessThanOrEqual(1);
+      await opened.close();
+    },
+  );
+
+  it('drops nothing for an event that is bigger than all of it', async () => {
+    const opened = await Opened.at(newFolder(), {
+      maxSize: 2 ** 20,
+      maxBytes: 2 ** 24,
+      whenFull: 'drop_oldest',
+    });
+    for (let i = 0; i < 6; i++) {
+      opened.store.push(numbered(i, 1, 100_000));
+      await opened.store.written();
+    }
+    opened.store.push(numbered(6, 1, 2 ** 20));
+    expect(opened.lost).toEqual({ buffer_full: 1 });
+    expect(await opened.takeAll()).toEqual(range(0, 6));
+    await opened.close();
+  });
+
+  it('that blocks has room again after an event that is bigger than all of it', async () => {
+    const opened = await Opened.at(newFolder(), { maxSize: 2 ** 20, maxBytes: 2 ** 24, whenFull: 'block' });
+    opened.store.push(numbered(0, 1, 2 ** 20));
+    await opened.store.written();
+    const room = opened.store.room();
+    expect(room).toBeDefined();
+    expect(await opened.takeAll()).toEqual([0]);
+    await room;
+    expect(opened.store.full).toBe(false);
+    await opened.close();
+  });
+
   it('makes others wait at max_size where it blocks', async () => {
     const opened = await Opened.at(newFolder(), { maxSize: 2 ** 20, whenFull: 'block' });
     let pushed = 0;
