@@ -11,6 +11,8 @@ const selector = z.string(SELECTOR).transform((text, context): Selector => {
 });
 
 const secret = z.string().min(1, 'expected some text');
+/** What a header may have (RFC 9110, 5.5), of ASCII. */
+const token = z.string().regex(/^[\x21-\x7e]+$/, 'expected visible characters of ASCII, and no line break');
 
 export const options = z
   .strictObject({
@@ -33,7 +35,7 @@ export const options = z
     username: secret.optional(),
     password: secret.optional(),
     password_file: z.string().optional(),
-    token: secret.optional(),
+    token: token.optional(),
     token_file: z.string().optional(),
     tls: z
       .strictObject({

@@ -41,7 +41,8 @@ export class Pusher {
       ...(credentials === undefined ? {} : { authorization: credentials }),
     };
     const { tls } = options;
-    const keepAlive = { keepAlive: true, maxSockets: 2 };
+    // No limit of its own: queue.concurrency is one, and what waits here would wait on its attempt's time.
+    const keepAlive = { keepAlive: true };
     const agent =
       url.protocol === 'http:'
         ? new HttpAgent(keepAlive)
@@ -132,6 +133,8 @@ async function credentialsOf(
   const fromFile = async (file: string | undefined): Promise<string | undefined> =>
     file === undefined ? undefined : (await read(file)).toString('utf8').trimEnd();
   const token = options.token ?? (await fromFile(options.token_file));
+  if (token !== undefined && !/^[\x21-\x7e]+$/.test(token))
+    throw new Error(`${options.token_file}: expected a token of visible characters of ASCII, in one line`);
   if (token !== undefined) return `Bearer ${token}`;
   if (options.username === undefined) return undefined;
   const password = options.password ?? (await fromFile(options.password_file)) ?? '';

@@ -26,7 +26,8 @@ export class OtlpClient {
   /** Files are relative to `directory`. Throws where one cannot be read. */
   static async open(to: Destination, directory: string): Promise<OtlpClient> {
     const read = (file: string): Promise<Buffer> => readFile(resolve(directory, file));
-    const keepAlive = { keepAlive: true, maxSockets: 2 };
+    // No limit of its own: queue.concurrency is one, and what waits here would wait on its attempt's time.
+    const keepAlive = { keepAlive: true };
     if (to.url.protocol === 'http:') return new OtlpClient(to, new HttpAgent(keepAlive));
     return new OtlpClient(
       to,

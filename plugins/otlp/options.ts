@@ -1,6 +1,12 @@
 import { z } from 'zod';
 
-const secret = z.string().min(1, 'expected some text');
+/** RFC 9110, 5.5; a space at an end would not arrive. */
+const headerValue = z
+  .string()
+  .regex(
+    /^[\x21-\x7e\x80-\xff]([\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?$/,
+    'expected a header value, without line breaks',
+  );
 const url = z.url({ protocol: /^https?$/, error: 'expected a URL such as http://127.0.0.1:4318' });
 
 export const options = z.strictObject({
@@ -12,7 +18,7 @@ export const options = z.strictObject({
   protocol: z.enum(['http/protobuf', 'http/json'], 'expected http/protobuf or http/json').optional(),
   compression: z.enum(['gzip', 'none'], 'expected gzip or none').optional(),
   headers: z
-    .record(z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'expected a header name'), secret)
+    .record(z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'expected a header name'), headerValue)
     .default({}),
   metrics: z.boolean().default(true),
   logs: z.boolean().default(true),

@@ -1,3 +1,4 @@
+import { validateHeaderName, validateHeaderValue } from 'node:http';
 import { hostname } from 'node:os';
 import type { OtlpOptions } from './options.js';
 
@@ -50,8 +51,8 @@ export function destination(signal: Signal, options: OtlpOptions, env: NodeJS.Pr
     protocol,
     gzip: compression === 'gzip',
     headers: {
-      ...parseList(env.OTEL_EXPORTER_OTLP_HEADERS),
-      ...parseList(env[`OTEL_EXPORTER_OTLP_${signal.toUpperCase()}_HEADERS`]),
+      ...headerList('OTEL_EXPORTER_OTLP_HEADERS', env),
+      ...headerList(`OTEL_EXPORTER_OTLP_${signal.toUpperCase()}_HEADERS`, env),
       ...options.headers,
     },
     ca: options.tls?.ca ?? own('CERTIFICATE'),
@@ -130,6 +131,20 @@ function parseList(text: string | undefined): Record<string, string> {
     pairs[decoded(part.slice(0, equals).trim())] = decoded(part.slice(equals + 1).trim());
   }
   return pairs;
+}
+
+/** The values may be secrets: they are not told. */
+function headerList(variable: string, env: NodeJS.ProcessEnv): Record<string, string> {
+  const headers = parseList(env[variable]);
+  for (const [name, value] of Object.entries(headers)) {
+    try {
+      validateHeaderName(name);
+      validateHeaderValue(name, value);
+    } catch {
+      throw fatal(`${variable}: the header ${JSON.stringify(name)} has characters that HTTP does not allow`);
+    }
+  }
+  return headers;
 }
 
 function decoded(text: string): string {

@@ -1,9 +1,12 @@
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import loki from '../../../plugins/loki/index.js';
 import { snappyCompress } from '../../../plugins/loki/snappy.js';
 import { EventBatch, type Sink, type SinkContext, testSink } from '../../../plugins/sdk/index.js';
@@ -249,6 +252,31 @@ describe('the loki sink', () => {
     const pending = write(ending.signal);
     setTimeout(() => ending.abort(), 100);
     expect(await pending).toMatchObject({ status: 'retry' });
+  });
+
+  it('has as many connections as there are writes at once', async () => {
+    answer = 'hang';
+    await open();
+    const ending = new AbortController();
+    const writes = Array.from({ length: 8 }, () => write(ending.signal));
+    await vi.waitFor(() => expect(pushes.length).toBe(8));
+    ending.abort();
+    await Promise.all(writes);
+  });
+
+  it('takes no token that cannot be a header', async () => {
+    await expect(open({ token: 'two\nlines' })).rejects.toThrow(/no line break/);
+    const folder = mkdtempSync(join(tmpdir(), 'bee-loki-'));
+    const file = join(folder, 'token');
+    for (const text of ['', '\n', 'two\nlines\n', 'spa ce']) {
+      writeFileSync(file, text);
+      await expect(open({ token_file: file })).rejects.toThrow(`${file}: expected a token`);
+    }
+    writeFileSync(file, 'secret\n');
+    await open({ token_file: file });
+    await write();
+    expect(pushes[0]!.headers.authorization).toBe('Bearer secret');
+    rmSync(folder, { recursive: true });
   });
 
   it('compresses so that everybody can read it', () => {

@@ -39,7 +39,8 @@ let posts: Post[];
 let answer:
   | { status: number; headers?: Record<string, string>; body?: string | Uint8Array }
   | 'reset'
-  | 'half';
+  | 'half'
+  | 'hang';
 let sink: Sink | undefined;
 
 beforeEach(async () => {
@@ -56,7 +57,7 @@ beforeEach(async () => {
         response.writeHead(200, { 'content-length': 100 });
         response.write('x');
         setTimeout(() => request.socket.destroy(), 20);
-      } else response.writeHead(answer.status, answer.headers).end(answer.body);
+      } else if (answer !== 'hang') response.writeHead(answer.status, answer.headers).end(answer.body);
     });
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -363,6 +364,16 @@ describe('metrics', () => {
 });
 
 describe('events', () => {
+  it('go over as many connections as there are writes at once', async () => {
+    answer = 'hang';
+    await open();
+    const ending = new AbortController();
+    const writes = Array.from({ length: 8 }, () => sink!.write!(events(), { signal: ending.signal }));
+    await vi.waitFor(() => expect(posts.length).toBe(8));
+    ending.abort();
+    await Promise.all(writes);
+  });
+
   it('are log records whose attributes have the types of the kernel', async () => {
     await open({ compression: 'none' });
     expect(await sink!.write!(events(), call())).toEqual({ status: 'ok' });
@@ -515,6 +526,13 @@ describe('settings', () => {
     );
     expect(() => destination('logs', chosen, { OTEL_EXPORTER_OTLP_ENDPOINT: 'nonsense' })).toThrow(/no URL/);
     await expect(parsed({ endpoint: 'ftp://x' })).rejects.toThrow(/expected a URL/);
+    for (const value of ['', 'two\nlines', ' space', 'tab\t', '日'])
+      await expect(parsed({ headers: { a: value } })).rejects.toThrow(/expected a header value/);
+    await expect(parsed({ headers: { a: 'Basic x=, y' } })).resolves.toBeDefined();
+    const secret = (): unknown =>
+      destination('logs', chosen, { OTEL_EXPORTER_OTLP_LOGS_HEADERS: 'b=1,a=pass%0Aword' });
+    expect(secret).toThrow('OTEL_EXPORTER_OTLP_LOGS_HEADERS: the header "a" has characters');
+    expect(secret).not.toThrow(/word/);
     await expect(parsed({ endpont: 'http://x' })).rejects.toThrow(/endpont/);
   });
 });
