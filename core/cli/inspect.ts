@@ -34,9 +34,11 @@ export function inspectCommand(host: Host): Command {
           context.terminal.print(context.terminal.stdoutIsTerminal ? printable(line) : line);
         return;
       }
-      const text = new TextDecoder().decode(bytesOf(image, options.raw));
-      if (!context.terminal.stdoutIsTerminal) host.stdout.write(text);
-      else for (const line of text.split('\n')) context.terminal.print(printable(line));
+      const bytes = bytesOf(image, options.raw);
+      if (!context.terminal.stdoutIsTerminal) host.stdout.write(bytes);
+      else
+        for (const line of new TextDecoder().decode(bytes).split('\n'))
+          context.terminal.print(printable(line));
     });
 }
 

@@ -13,11 +13,14 @@ export function rmCommand(host: Host): Command {
       const { terminal, stores } = contextOf(command, host);
       const store = stores().primary;
       const references = texts.map(parseReference);
-      for (const reference of references) {
-        const { descriptor, freed } = await store.remove(reference);
-        terminal.progress(`Removed ${reference.text}; ${formatBytes(freed)} came free`);
-        terminal.print(descriptor.digest);
+      try {
+        for (const reference of references) {
+          const { descriptor, freed } = await store.remove(reference);
+          terminal.progress(`Removed ${reference.text}; ${formatBytes(freed)} came free`);
+          terminal.print(descriptor.digest);
+        }
+      } finally {
+        await pruneSignatures(store);
       }
-      await pruneSignatures(store);
     });
 }

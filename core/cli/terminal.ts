@@ -25,7 +25,7 @@ export interface Terminal {
 export interface TerminalStream {
   readonly isTTY?: boolean;
   readonly columns?: number;
-  write(text: string): unknown;
+  write(text: string | Uint8Array): unknown;
 }
 
 const BEGIN_LINE_ANEW = '\r\x1b[2K';

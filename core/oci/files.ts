@@ -69,10 +69,12 @@ export async function makeFolder(path: string): Promise<void> {
     const code = errnoOf(error);
     if (code === 'EEXIST' && (await isFolder(path))) return;
     const parent = dirname(path);
-    if (code !== 'ENOENT' || parent === path || (await isFolder(parent)))
-      throw ioError('create', path, error);
-    await makeFolder(parent);
-    await makeFolder(path);
+    if (code !== 'ENOENT' || parent === path) throw ioError('create', path, error);
+    // Where it is there after all, another may have made it meanwhile: then this works, too.
+    if (!(await isFolder(parent))) await makeFolder(parent);
+    await mkdir(path, { mode: 0o755 }).catch(async (again) => {
+      if (errnoOf(again) !== 'EEXIST' || !(await isFolder(path))) throw ioError('create', path, again);
+    });
   }
 }
 

@@ -6,8 +6,8 @@ import type { BeeOptions, BeeResult } from './bee.js';
 export async function beeHere(args: readonly string[], options: BeeOptions = {}): Promise<BeeResult> {
   const said = { stdout: '', stderr: '' };
   const into = (stream: 'stdout' | 'stderr') => ({
-    write: (text: string) => {
-      said[stream] += text;
+    write: (text: string | Uint8Array) => {
+      said[stream] += Buffer.from(text).toString();
       return true;
     },
   });

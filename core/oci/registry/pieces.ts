@@ -55,8 +55,9 @@ async function sendPiece(
       if (!(error instanceof Transient)) throw error;
       const there = await position(connection, network, at.place, signal);
       if (there === undefined || there.offset < at.offset || there.offset > end) throw error;
-      if (there.offset === at.offset) await afterFailure(error, attempt, connection.options, signal);
-      else attempt = 0;
+      // A registry that takes a little each time is waited for no less, but not given up.
+      if (there.offset > at.offset) attempt = 1;
+      await afterFailure(error, attempt, connection.options, signal);
       at = there;
     }
   }

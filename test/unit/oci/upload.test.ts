@@ -173,6 +173,23 @@ describe('an upload', () => {
     expect(server!.asked.filter((one) => one.startsWith('PATCH')).length).toBe(4);
   });
 
+  it('waits for as long as the registry asks, though it takes a little each time', async () => {
+    const { state, push } = await uploadServer({
+      onPatch: async (_n, request, response) => {
+        for await (const chunk of request) {
+          state.have = Buffer.concat([state.have, (chunk as Buffer).subarray(0, 2)]);
+          break;
+        }
+        return answer(response, 503, '', { 'retry-after': '3600' });
+      },
+    });
+    await expect(push()).rejects.toMatchObject({
+      code: 'UNREACHABLE',
+      message: expect.stringMatching(/it asks to come back in 3600 s$/),
+    });
+    expect(state.patches).toBe(1);
+  });
+
   it('is none where the registry has the blob in another repository', async () => {
     const { state, push } = await uploadServer({ mount: 201 });
     expect(await push({}, 'other/repo')).toBe('mounted');
