@@ -4,6 +4,7 @@ import type { MetricBatch, SinkDefinition } from '../../plugins/sdk/index.js';
 import { DecodePool } from '../decode/index.js';
 import { RingWatcher } from '../kernel/index.js';
 import { SeriesStore } from '../metrics/index.js';
+import type { RegistryOptions } from '../oci/index.js';
 import { createOutlet, type Outlet } from '../pipeline/index.js';
 import { Clock } from './clock.js';
 import { AgentError, messageOf } from './error.js';
@@ -29,6 +30,8 @@ export interface AgentOptions {
   readonly sinks?: Readonly<Record<string, SinkDefinition<unknown>>>;
   /** Folders of a BPF file system in which every probe's maps and programs are pinned. */
   readonly pins?: PinFolders;
+  /** What registries are shown, instead of what `bee login` and Docker keep. */
+  readonly credential?: RegistryOptions['credential'];
 }
 
 interface RunningSink {
@@ -107,7 +110,7 @@ export class Agent {
       return new ProbeSupervisor(probe, {
         sinks: outlets.map((outlet) => outlet.name),
         host: this.probeHost(),
-        images: config.agent,
+        images: { ...config.agent, credential: this.options.credential },
         log: log.child(`probe=${probe.name}`),
         retries: !this.options.strict,
         path: ['probes', i],

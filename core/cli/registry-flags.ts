@@ -1,5 +1,11 @@
 import { type Command, Option } from 'commander';
-import { type Credential, credentialFiles, findCredential, Registries } from '../oci/index.js';
+import {
+  type Credential,
+  credentialFiles,
+  findCredential,
+  Registries,
+  type RegistryOptions,
+} from '../oci/index.js';
 import type { Context } from './context.js';
 import { CliError } from './errors.js';
 
@@ -26,18 +32,25 @@ export function addRegistryFlags(command: Command): Command {
 }
 
 /** Registries as the flags say, with credentials from the files that are asked in turn. */
-export function openRegistries(flags: RegistryFlags, { host, options }: Context): Registries {
-  const given = givenCredential(flags);
-  const { files } = credentialFiles({ configDir: options.configDir, config: options.config, env: host.env });
+export function openRegistries(flags: RegistryFlags, context: Context): Registries {
   return new Registries({
     insecure: flags.insecure,
     plainHttp: flags.plainHttp,
     caFile: flags.caFile,
-    env: host.env,
-    credential: given
-      ? () => Promise.resolve(given)
-      : (registry) => findCredential(registry, { files, signal: host.signal }),
+    env: context.host.env,
+    credential: credentialOf(flags, context),
   });
+}
+
+/** What a registry is shown: what the flags give, or what the files have for it. */
+export function credentialOf(
+  flags: RegistryFlags,
+  { host, options }: Context,
+): NonNullable<RegistryOptions['credential']> {
+  const given = givenCredential(flags);
+  if (given) return () => Promise.resolve(given);
+  const { files } = credentialFiles({ configDir: options.configDir, config: options.config, env: host.env });
+  return (registry) => findCredential(registry, { files, signal: host.signal });
 }
 
 function givenCredential({ username, password }: RegistryFlags): Credential | undefined {

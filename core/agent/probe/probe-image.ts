@@ -11,6 +11,7 @@ import {
   pullImage,
   type Reference,
   type Registries,
+  type RegistryOptions,
   withDefaultTag,
 } from '../../oci/index.js';
 import { AgentError, messageOf } from '../error.js';
@@ -32,7 +33,10 @@ const MAX_FILE_BYTES = 64 << 20;
 const PROGRESS_MS = 5_000;
 
 /** What the agent's config says of all images. */
-export type ImageSettings = Pick<AgentConfig, 'storage' | 'allow' | 'registries' | 'pullTimeout'>;
+export interface ImageSettings extends Pick<AgentConfig, 'storage' | 'allow' | 'registries' | 'pullTimeout'> {
+  /** Instead of the credentials that `bee login` and Docker keep. */
+  readonly credential?: RegistryOptions['credential'];
+}
 
 /** Who waits for an image, where the network may be used. */
 export interface ImageUse {
@@ -85,7 +89,7 @@ async function readByPolicy(
   reading: Reading,
 ): Promise<Probe> {
   if (policy === 'never') return readStored(reference, reading);
-  const registries = await openRegistries(reading.settings.registries);
+  const registries = await openRegistries(reading.settings.registries, reading.settings.credential);
   try {
     return policy === 'always'
       ? await pulledOrStored(reference, reading, registries)

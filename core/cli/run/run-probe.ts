@@ -2,6 +2,7 @@ import { ConfigError, type LoadedConfig, parseDuration } from '../../../config/i
 import { Agent, AgentError, after, createLogger } from '../../agent/index.js';
 import type { Context, Host } from '../context.js';
 import { CliError } from '../errors.js';
+import { credentialOf } from '../registry-flags.js';
 import { linesSink, type WriteText } from './lines-sink.js';
 import { type ShownFilters, shownFilters } from './map-flags.js';
 import { pinFolder } from './pin-folder.js';
@@ -49,6 +50,7 @@ export async function runProbe(source: string, options: RunOptions, context: Con
     strict: true,
     sinks: { [VIEW_SINK]: view?.definition ?? linesSink(filters, writerTo(host)) },
     pins,
+    credential: credentialOf(options, context),
   });
   await supervise(agent, view, duration, context);
 }
