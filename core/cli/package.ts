@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import {
   type Blob,
   limits,
+  mediaTypes,
   networkReference,
   OciError,
   type PublicKey,
@@ -102,6 +103,7 @@ async function packageProbe(
   );
   const keys = await verifyKeys(options, host.cwd);
   const packed = await readProbeBlobs(probe, keys, flagsFor(probe, options, target), context);
+  await requireParams(params, packed.blobs);
 
   // 2. The image: base, bee-agent, the probe.
   const architecture = targetsOf(machine())[0]!.platform.architecture;
@@ -194,6 +196,23 @@ async function readProbeBlobs(
   } finally {
     await Promise.all([close(), registries.close()]);
   }
+}
+
+/** A container whose parameters its probe does not take would never start. */
+async function requireParams(
+  params: Readonly<Record<string, string>>,
+  blobs: readonly Blob[],
+): Promise<void> {
+  if (Object.keys(params).length === 0) return;
+  const program = blobs.find(({ descriptor }) => descriptor.mediaType === mediaTypes.PROBE_PROGRAM);
+  if (program === undefined) throw new CliError('IO', '--param: the image is no probe: it has no program');
+  const [{ planParams }, { parseObject }] = await Promise.all([
+    import('../agent/index.js'),
+    import('../bpf/index.js'),
+  ]);
+  const { problems } = planParams(parseObject(program.bytes), params, []);
+  if (problems.length > 0)
+    throw new CliError('USAGE', problems.map(({ message }) => `--param: ${message}`).join('\n'));
 }
 
 /** A folder or file where there is one, an image of a registry otherwise. */

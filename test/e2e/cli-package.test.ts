@@ -403,6 +403,12 @@ wait $agent
     [['--base', 'No/Image', '--archive', 'x.tar'], 2, 'the repository name must be lower case'],
     [['--base', '.', '--archive', 'x.tar'], 1, '. is no OCI image layout'],
     [['--base', 'base.tar'], 2, 'nowhere to write to'],
+    [
+      ['--base', 'base.tar', '--archive', 'x.tar', '--param', 'ad=2'],
+      2,
+      '--param: it has no parameter "ad". Did you mean "add"?',
+    ],
+    [['--base', 'base.tar', '--archive', 'x.tar', '--param', 'add=-1'], 2, 'parameter add: "-1"'],
     [['--base', 'probe.c', '--archive', 'x.tar'], 1, 'probe.c is no tar archive'],
     [['--base', 'base.tar', '--archive', '/proc/x.tar'], 1, 'cannot write /proc/x.tar'],
     [['--base', 'base.tar', '--layout', '/proc/x'], 1, 'cannot create /proc/x: '],

@@ -1,10 +1,9 @@
 import type { ConfigPath, ProbeConfig } from '../../../config/index.js';
-import { encodeParam, type ObjectSpec, recordLayout } from '../../bpf/index.js';
-import { suggest } from '../../decode/index.js';
+import { type ObjectSpec, recordLayout } from '../../bpf/index.js';
 import { unattachable } from '../../kernel/index.js';
-import { messageOf } from '../error.js';
 import type { ProbeImage } from '../probe/probe-image.js';
 import { type MapPlan, planMaps } from './map-plan.js';
+import { type ParamPlan, planParams } from './params.js';
 import type { Problem } from './problem.js';
 
 /**
@@ -14,11 +13,7 @@ import type { Problem } from './problem.js';
 export interface ProbePlan {
   readonly spec: ObjectSpec;
   readonly maps: readonly MapPlan[];
-  readonly params: readonly {
-    readonly section: string;
-    readonly offset: number;
-    readonly bytes: Uint8Array;
-  }[];
+  readonly params: readonly ParamPlan[];
   readonly problems: readonly Problem[];
 }
 
@@ -38,24 +33,7 @@ export function planProbe(
       path: [...path, 'image' in config.source ? 'image' : 'file'],
       message: `none of its programs would be attached, so nothing would ever come: ${idle.join('; ')}. Name a target in SEC("…"), or load it with \`bee run --pin-progs DIR\` and attach it by hand while that runs`,
     });
-  const params = Object.entries(config.params).flatMap(([name, value]) => {
-    const param = spec.params.find((known) => known.name === name);
-    const at = [...path, 'params', name];
-    if (!param) {
-      const names = spec.params.map((known) => known.name);
-      problems.push({
-        path: at,
-        message: `it has no parameter "${name}".${suggest(name, names)} There is: ${names.join(', ') || 'none'}`,
-      });
-      return [];
-    }
-    try {
-      return [{ section: param.section, offset: param.offset, bytes: encodeParam(param, value) }];
-    } catch (error) {
-      problems.push({ path: at, message: messageOf(error) });
-      return [];
-    }
-  });
+  const { params, problems: unfit } = planParams(spec, config.params, [...path, 'params']);
   const planned = planMaps(spec, {
     probe: config.name,
     path,
@@ -64,7 +42,7 @@ export function planProbe(
     ...forms,
     layoutOf: (typeName) => recordLayout(image.program, typeName),
   });
-  return { spec, params, maps: planned.plans, problems: [...problems, ...planned.problems] };
+  return { spec, params, maps: planned.plans, problems: [...problems, ...unfit, ...planned.problems] };
 }
 
 /** Programs that nothing attaches, each with why. */
