@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { constants } from 'node:os';
+import { isatty } from 'node:tty';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { ConfigError, loadConfig, parseDuration } from '../../config/index.js';
 import { KernelError } from '../kernel/index.js';
@@ -16,6 +17,7 @@ const FAILED = 1;
 const BAD_USAGE = 2;
 /** A stop takes at most this long, whatever a sink does. */
 const STOP_DEADLINE_MS = 4_000;
+const TERMINALS = [0, 1, 2].filter((fd) => isatty(fd));
 
 interface Flags {
   readonly config?: string;
@@ -108,7 +110,10 @@ async function run(agent: Agent, flags: Flags, log: Logger): Promise<number> {
   return agent.failure ? report(agent.failure, log) : 0;
 }
 
-/** Resolves at SIGINT, SIGTERM or the end of `--duration`; a second signal ends the process at once. */
+/**
+ * Resolves at SIGINT, SIGTERM, the end of `--duration`, or when the terminal is closed; a second signal ends the
+ * process at once.
+ */
 function stopRequest(duration: number | undefined, log: Logger): Promise<'stop'> {
   return new Promise((resolve) => {
     let asked = false;
@@ -120,8 +125,19 @@ function stopRequest(duration: number | undefined, log: Logger): Promise<'stop'>
     };
     process.on('SIGINT', onSignal);
     process.on('SIGTERM', onSignal);
+    // For the whole run: without a listener it would end the process. Sinks that write files listen beside us.
+    process.on('SIGHUP', () => {
+      if (isHungUp()) {
+        if (!asked) onSignal('SIGHUP');
+      } else if (process.listenerCount('SIGHUP') === 1) log.debug('SIGHUP: no sink has a file to open anew');
+    });
     if (duration !== undefined) after(duration, () => resolve('stop'));
   });
+}
+
+/** The terminal that this was started on is closed. */
+function isHungUp(): boolean {
+  return TERMINALS.some((fd) => !isatty(fd));
 }
 
 function report(error: unknown, log: Logger): number {
@@ -139,4 +155,10 @@ function report(error: unknown, log: Logger): number {
 
 const code = await main();
 // Workers and sinks are closed; whatever still holds the loop (a stuck sink's socket) must not hold the exit.
-process.stdout.write('', () => process.exit(code));
+process.stdout.write('', () => {
+  if (isHungUp()) {
+    // Node's own exit aborts where it cannot set a terminal back.
+    process.removeAllListeners('SIGHUP');
+    process.kill(process.pid, 'SIGHUP');
+  } else process.exit(code);
+});

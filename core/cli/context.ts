@@ -10,7 +10,7 @@ export interface Host {
   readonly stderr: TerminalStream;
   readonly env: NodeJS.ProcessEnv;
   readonly cwd: string;
-  /** Aborted by Ctrl-C and SIGTERM. */
+  /** Aborted by Ctrl-C, SIGTERM and a terminal that is closed. */
   readonly signal: AbortSignal;
 }
 

@@ -1,8 +1,11 @@
 #!/usr/bin/env node
+import { isatty } from 'node:tty';
 import { runBee } from './program.js';
 
+const terminals = [0, 1, 2].filter((fd) => isatty(fd));
 const interrupt = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupt.abort());
+// SIGHUP: the terminal was closed.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => interrupt.abort());
 
 // Who reads us has gone (`bee list | head`): that is no failure of ours.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
@@ -18,3 +21,9 @@ process.exitCode = await runBee(process.argv.slice(2), {
   cwd: process.cwd(),
   signal: interrupt.signal,
 });
+
+// The terminal is closed: Node's own exit aborts where it cannot set one back.
+if (terminals.some((fd) => !isatty(fd))) {
+  process.removeAllListeners('SIGHUP');
+  process.kill(process.pid, 'SIGHUP');
+}

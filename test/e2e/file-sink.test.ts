@@ -1,12 +1,23 @@
 import { execFile, execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AgentProcess, readSlots } from '../support/agent.js';
 import { compileProbe, compileProgram } from '../support/compile.js';
+import { TestTerminal } from '../support/terminal.js';
 
 const run = promisify(execFile);
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
@@ -66,6 +77,41 @@ agent: { listen: "127.0.0.1:0" }
     await agent.until(async () => (await of('delivered_total')) === wanted);
     expect(sequence(...moved, 'events.ndjson')).toEqual(range(wanted!));
     expect(await agent.stop()).toBe(0);
+  }, 60_000);
+
+  it('is not ended by SIGHUP, whether its file is open, cannot be opened, or is being closed', async () => {
+    rmSync(folder, { recursive: true });
+    agent = await start('rotate: false');
+    const isReady = async (): Promise<boolean> => (await fetch(`${agent.url}/readyz`)).ok;
+    await agent.until(() => agent.stderr.includes('no such folder'));
+    for (let i = 0; i < 3; i++) agent.child.kill('SIGHUP');
+    mkdirSync(folder);
+    await agent.until(isReady);
+    agent.child.kill('SIGHUP');
+    expect(await isReady()).toBe(true);
+    const stopped = agent.stop();
+    for (let i = 0; i < 3; i++) agent.child.kill('SIGHUP');
+    expect(await stopped).toBe(0);
+    expect(agent.stderr).not.toContain('SIGHUP: stopping');
+  }, 30_000);
+
+  it('is stopped, and gives account, when the terminal that it was started on is closed', async () => {
+    agent = await start('rotate: false');
+    const log = join(folder, 'log');
+    const config = join(agent.folder, 'probes.yaml');
+    await agent.stop();
+    const main = here('../../dist/bin/bee-agent.js');
+    const terminal = TestTerminal.open(`'${process.execPath}' '${main}' --config '${config}' 2> '${log}'`);
+    const says = (what: string): boolean => existsSync(log) && readFileSync(log, 'utf8').includes(what);
+    await terminal.until(() => says('running:'));
+    const [pid] = readFileSync(`/proc/${terminal.shell}/task/${terminal.shell}/children`, 'utf8').split(' ');
+    await run(trigger, ['100', '100', '2000']);
+    await terminal.until(() => existsSync(join(folder, 'events.ndjson')) && size('events.ndjson') > 0);
+    terminal.close();
+    await vi.waitFor(() => expect(existsSync(`/proc/${pid}`)).toBe(false), 10_000);
+    expect(readFileSync(log, 'utf8')).toMatch(
+      /SIGHUP: stopping"\n.*sink log: 100 records, 100 delivered, lost: 0"\n$/,
+    );
   }, 60_000);
 
   it('survives a full disk: what it gives up is counted, what it says it wrote is there, and it goes on', async () => {
