@@ -67,6 +67,7 @@ if (flags.guard || flags.guardProof) {
   try {
     passed = flags.guardProof ? await provesItself() : await guard();
   } finally {
+    killChildren();
     rmSync(WORK, { recursive: true, force: true });
   }
   process.exit(passed ? 0 : 1);
@@ -86,6 +87,8 @@ try {
       process.stdout.write(process.stdout.isTTY ? tableRow(result) : `${JSON.stringify(result)}\n`);
     } catch (error) {
       failures.push(one);
+      // What a case leaves running when it fails would be part of the next one.
+      killChildren();
       process.stderr.write(`${one.name} failed: ${error instanceof Error ? error.message : error}\n`);
     }
   }
@@ -98,6 +101,8 @@ try {
       process.stdout.write(process.stdout.isTTY ? growthRow(result) : `${JSON.stringify(result)}\n`);
     } catch (error) {
       failures.push(one);
+      // What a case leaves running when it fails would be part of the next one.
+      killChildren();
       process.stderr.write(`${one.name} failed: ${error instanceof Error ? error.message : error}\n`);
     }
   }
@@ -107,6 +112,7 @@ try {
     writeFileSync(join(ROOT, 'docs', 'growth.svg'), plot(growths));
   }
 } finally {
+  killChildren();
   rmSync(WORK, { recursive: true, force: true });
 }
 process.exit(failures.length > 0 ? 1 : 0);
