@@ -37,6 +37,11 @@ export class Fifo<T> {
     return all.filter(leaves);
   }
 
+  /** Take the one out that has `index` others before it. */
+  removeAt(index: number): T | undefined {
+    return index === 0 ? this.shift() : this.entries.splice(this.taken + index, 1)[0];
+  }
+
   shift(): T | undefined {
     if (this.length === 0) return undefined;
     const first = this.entries[this.taken];

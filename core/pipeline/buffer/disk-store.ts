@@ -172,15 +172,19 @@ export class DiskStore implements Store {
     }
     while (this.pendingBytes + bytes > maxBytes && this.pending.length > 0) {
       // What is being written now is as good as on the disk.
-      if (!oldest || this.busy > 0) return 'queue_full';
-      const first = this.shiftPending();
-      if (first) this.on.lost(first.batch, 'queue_full');
+      const waiting = oldest ? this.removePending(this.busy) : undefined;
+      if (!waiting) return 'queue_full';
+      this.on.lost(waiting.batch, 'queue_full');
     }
     return undefined;
   }
 
   private shiftPending(): Written | undefined {
-    const item = this.pending.shift();
+    return this.removePending(0);
+  }
+
+  private removePending(index: number): Written | undefined {
+    const item = this.pending.removeAt(index);
     if (!item) return undefined;
     this.pendingBytes -= item.bytes;
     this.pendingFrames -= item.frame.bytes;

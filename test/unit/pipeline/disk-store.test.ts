@@ -349,6 +349,16 @@ describe('a disk buffer', () => {
     await opened.close();
   });
 
+  it('drops what has waited longest while a write is under way, and not what is being written', async () => {
+    const opened = await Opened.at(newFolder(), { maxBytes: 2 ** 20, whenFull: 'drop_oldest' });
+    // The first is being written by the time that the others come.
+    for (let i = 0; i < 20; i++) opened.store.push(numbered(i, 1, 100_000));
+    const numbers = await opened.takeAll();
+    expect(opened.lost).toEqual({ queue_full: 10 });
+    expect(numbers).toEqual([0, ...range(11, 20)]);
+    await opened.close();
+  });
+
   it('makes others wait at max_size where it blocks', async () => {
     const opened = await Opened.at(newFolder(), { maxSize: 2 ** 20, whenFull: 'block' });
     let pushed = 0;
