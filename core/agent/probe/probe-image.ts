@@ -107,7 +107,10 @@ async function pulledOrStored(
   try {
     return await pull(reference, reading, registries);
   } catch (error) {
-    if (error instanceof OciError && error.code === 'UNTRUSTED') throw error;
+    // Of an image whose signatures could not be asked for nobody knows: that is a registry that is down.
+    const isUnknown =
+      error instanceof OciError && (error.cause as OciError | undefined)?.code === 'UNREACHABLE';
+    if (error instanceof OciError && error.code === 'UNTRUSTED' && !isUnknown) throw error;
     const probe = await readStored(reference, reading, registries).catch((failure) => {
       throw failure instanceof OciError && failure.code === 'NOT_FOUND' ? error : failure;
     });

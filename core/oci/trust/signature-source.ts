@@ -1,4 +1,5 @@
 import type { Digest } from '../digest.js';
+import { OciError } from '../error.js';
 import type { Reference } from '../reference.js';
 import type { SignatureImage } from './signature-image.js';
 
@@ -13,11 +14,19 @@ export interface SignatureSource {
   signatures(reference: Reference, subject: Digest, signal?: AbortSignal): AsyncIterable<FoundSignatures>;
 }
 
-export type FoundSignatures = { readonly image: SignatureImage } | { readonly fault: string };
+export type FoundSignatures = { readonly image: SignatureImage } | SignatureFault;
 
-export function faultOf(error: unknown, signal: AbortSignal | undefined): { fault: string } {
+export interface SignatureFault {
+  readonly fault: string;
+  /** Where the place did not answer, or answered that it cannot now. */
+  readonly unreachable?: OciError;
+}
+
+export function faultOf(error: unknown, signal: AbortSignal | undefined): SignatureFault {
   // An interrupt of the caller's is no finding; a time-out is one.
   const reason: unknown = signal?.reason;
   if (signal?.aborted && !(reason instanceof DOMException && reason.name === 'TimeoutError')) throw error;
+  if (error instanceof OciError && error.code === 'UNREACHABLE')
+    return { fault: error.message, unreachable: error };
   return { fault: error instanceof Error ? error.message : String(error) };
 }

@@ -1,4 +1,5 @@
 import type { Digest } from '../digest.js';
+import type { OciError } from '../error.js';
 import type { Blob } from '../image.js';
 import type { Reference } from '../reference.js';
 import { judge } from './judge.js';
@@ -26,6 +27,8 @@ export interface Finding {
   readonly signatures: readonly string[];
   /** What could not be asked or read. */
   readonly faults: readonly string[];
+  /** One of the faults, where the place could not be asked. */
+  readonly unreachable: OciError | undefined;
 }
 
 /** Look for one signature of one of the subjects by one of the keys, in place after place, and stop at the first. */
@@ -42,9 +45,11 @@ export async function findSignature(
       const { digest } = subject.descriptor;
       const signatures: string[] = [];
       const faults: string[] = [];
+      let unreachable: OciError | undefined;
       for await (const found of from.signatures(reference, digest, signal)) {
         if ('fault' in found) {
           faults.push(found.fault);
+          unreachable ??= found.unreachable;
           continue;
         }
         for (const layer of found.image.layers) {
@@ -54,7 +59,7 @@ export async function findSignature(
           signatures.push(judgement.why);
         }
       }
-      findings.push({ from: from.label, subject: digest, signatures, faults });
+      findings.push({ from: from.label, subject: digest, signatures, faults, unreachable });
     }
   }
   return { is: 'unverified', findings };

@@ -8,7 +8,7 @@ import type { PublicKey } from './public-key.js';
 import { refusal } from './refusal.js';
 import { RegistrySignatures } from './registry-signatures.js';
 import type { SignatureSource } from './signature-source.js';
-import { findSignature, type Verified } from './verdict.js';
+import { type Finding, findSignature, type Verified } from './verdict.js';
 
 /** Which signatures an image needs. */
 export interface SignaturePolicy {
@@ -33,7 +33,8 @@ const REGISTRY_MS = 60_000;
 /**
  * Whether an image may be used. `documents` are what a signature may name: the image's manifest, and the index that
  * names it, whose bytes have their digests already. Throws `UNTRUSTED` where the policy requires a signature and there
- * is none; returns undefined where it only warns.
+ * is none, with an `UNREACHABLE` as its cause where a place could not be asked for one; returns undefined where it only
+ * warns.
  */
 export async function verifyImage(
   reference: Reference,
@@ -62,9 +63,15 @@ export async function verifyImage(
     return verdict;
   }
   const message = refusal(reference, documents, keys, verdict.findings, registries !== undefined);
-  if (require) throw new OciError('UNTRUSTED', message);
+  if (require) throw new OciError('UNTRUSTED', message, { cause: unreachablePlace(verdict.findings) });
   warn(message);
   return undefined;
+}
+
+/** Where no signature was seen at all, why a place could not be asked: the image may be signed nevertheless. */
+function unreachablePlace(findings: readonly Finding[]): OciError | undefined {
+  if (findings.some(({ signatures }) => signatures.length > 0)) return undefined;
+  return findings.find(({ unreachable }) => unreachable !== undefined)?.unreachable;
 }
 
 /** Keep the signature that an image was verified by, in a store that the image goes to. */
