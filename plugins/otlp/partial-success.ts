@@ -38,8 +38,9 @@ function field(bytes: Uint8Array, number: number, wireType: number): Uint8Array 
       begin = length.next;
       end = begin + Number(length.value);
     } else throw new Error(`wire type ${type}`);
-    if (end > bytes.length) throw new Error('cut off');
+    // Of a long answer only the beginning was read, and the number comes before the message.
     if (Number(tag.value >> 3n) === number && type === wireType) return bytes.subarray(begin, end);
+    if (end > bytes.length) throw new Error('cut off');
     at = end;
   }
   return undefined;

@@ -425,6 +425,11 @@ describe('answers', () => {
       { status: 'ok', rejected: 3 },
     ],
     [
+      'a partial success with more words than are read',
+      () => ({ status: 200, body: rejected(3, 'too old '.repeat(2 ** 15)) }),
+      { status: 'ok', rejected: 3 },
+    ],
+    [
       'a partial success of 0 with a warning',
       () => ({ status: 200, body: rejected(0, 'hm') }),
       { status: 'ok' },
