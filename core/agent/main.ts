@@ -9,7 +9,7 @@ import { check } from './check.js';
 import { AgentError, messageOf } from './error.js';
 import { createLogger, LOG_LEVELS, type Logger, type LogLevel } from './logger.js';
 import { summary } from './summary.js';
-import { after } from './timer.js';
+import { later } from './timer.js';
 import { packageVersion } from './version.js';
 
 /** Exit codes: 0 fine, 1 failed, 2 bad usage or config. */
@@ -131,7 +131,7 @@ function stopRequest(duration: number | undefined, log: Logger): Promise<'stop'>
         if (!asked) onSignal('SIGHUP');
       } else if (process.listenerCount('SIGHUP') === 1) log.debug('SIGHUP: no sink has a file to open anew');
     });
-    if (duration !== undefined) after(duration, () => resolve('stop'));
+    if (duration !== undefined) later(duration, () => resolve('stop'));
   });
 }
 

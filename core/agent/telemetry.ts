@@ -125,6 +125,14 @@ function addProbe(out: Families, supervisor: ProbeSupervisor): void {
         counts.highestFill ?? 0,
       );
     }
+    if (counts.truncatedReads !== undefined)
+      out.add(
+        'bee_agent_map_reads_truncated_total',
+        'counter',
+        'Reads that left entries out: the map has more than one read takes.',
+        labels,
+        counts.truncatedReads,
+      );
     if (counts.entries !== undefined)
       out.add(
         'bee_agent_map_entries',

@@ -2,7 +2,7 @@
 const LONGEST_MS = 2 ** 31 - 1;
 
 /** Call `done` in `ms`, however long that is; the result cancels it. */
-export function after(ms: number, done: () => void): () => void {
+export function later(ms: number, done: () => void): () => void {
   let timer: NodeJS.Timeout;
   const wait = (left: number): void => {
     const now = Math.min(left, LONGEST_MS);

@@ -8,8 +8,9 @@ import type { ClockOffsets, RecordSet } from './plan.js';
 export class ChangeFilter {
   /** Raw bytes of an entry → its rendered line without the timestamp. */
   private last = new Map<string, string>();
+  private next = this.last;
 
-  /** The entries of a new snapshot that are worth an event. */
+  /** The entries of a new snapshot that are worth an event. It is forgotten unless {@link keep} follows. */
   changed(entries: RecordSet, renderer: Decoder, clock: ClockOffsets, time: bigint): RecordSet {
     const bytes = Buffer.from(entries.memory as ArrayBuffer);
     const next = new Map<string, string>();
@@ -35,13 +36,13 @@ export class ChangeFilter {
         next.set(raws[n]!, line);
       }
     }
-    this.last = next;
+    this.next = next;
     return pick(entries, changed);
   }
 
-  /** The last snapshot did not arrive: report its changes again. */
-  forget(): void {
-    this.last = new Map();
+  /** The last snapshot's changes were decoded: they are known now. */
+  keep(): void {
+    this.last = this.next;
   }
 }
 

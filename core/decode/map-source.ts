@@ -2,8 +2,8 @@ import type { ClockOffsets, DecodePlan } from './plan.js';
 import type { Assignment, DecodePool, DecodeWorker } from './pool.js';
 import type { ReadResult, TailResult, UnknownResult } from './tasks.js';
 
-/** Entries of one read at the most, whatever the map's `max_entries`. */
-const MAX_ENTRIES = 1_000_000;
+/** Entries of one read at the most, whatever the map's `max_entries`: what is decoded of them is in memory at once. */
+export const MAX_ENTRIES = 1_000_000;
 
 export interface MapSourceOptions {
   /** Never reused; from the same numbers as rings. */

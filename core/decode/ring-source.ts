@@ -1,4 +1,4 @@
-import { RingOwner, type RingWatcher } from '../kernel/index.js';
+import { RingOwner, RingReader, type RingWatcher } from '../kernel/index.js';
 import type { ClockOffsets, DecodePlan } from './plan.js';
 import type { Assignment, DecodePool, DecodeWorker } from './pool.js';
 import type { DrainResult, SkipResult, TailResult, UnknownResult } from './tasks.js';
@@ -19,6 +19,8 @@ const NAP_MAX_FOLDED_MS = 250;
 /** Buffers kept for the next drains, and the largest that is. */
 const SPARES = 2;
 const SPARE_BYTES = 16 << 20;
+/** Records that are counted at a time of what is left at the close. */
+const LEFT_TABLE = 4096;
 const BUSY_MIN_MS = 1;
 const BUSY_MAX_MS = 200;
 
@@ -36,6 +38,8 @@ export interface RingSourceOptions {
   readonly onBatch: (result: DrainResult) => void;
   /** A record that failed the decoder twice was skipped. */
   readonly onSkipped: (error: unknown) => void;
+  /** At the close, where the deadline, or a record that was never submitted, left some in the ring: those that are whole. */
+  readonly onLeft?: (left: { readonly records: number; readonly bytes: number }) => void;
   /** A drain failed and is repeated. */
   readonly onRetry: (error: unknown) => void;
 }
@@ -53,6 +57,8 @@ export class RingSource {
   /** Buffers of delivered lines. Making new ones costs V8 a collection of everything for each 64 MiB of them. */
   private spares: ArrayBuffer[] = [];
   private busyDelay = 0;
+  /** Records of one drain at the most: half after a failure, on the way to one that the decoder fails at; then twice as many. */
+  private maxRecords = TABLE_RECORDS;
   private rate = 0;
   private lastDrain = 0;
   private stopping = false;
@@ -109,8 +115,15 @@ export class RingSource {
       const { consumer, producer } = this.owner.positions();
       this.highestFill = Math.max(this.highestFill, producer - consumer);
       const result = await (begun ?? this.drainOnce(consumer));
-      if (!result) return;
+      if (!result) {
+        // A record was skipped; what is behind it waits for no timer at the stop.
+        begun = undefined;
+        if (this.stopping) continue;
+        return;
+      }
       this.owner.release(result.next);
+      const isSearching = this.maxRecords < TABLE_RECORDS;
+      this.maxRecords = Math.min(TABLE_RECORDS, this.maxRecords * 2);
       this.measure(result);
       if (result.next > consumer) this.busyDelay = 0;
       const stuck = result.busy && result.next === consumer;
@@ -123,6 +136,7 @@ export class RingSource {
       if (stuck) return this.rest(this.backOff());
       if (this.stopping && (fill > 0 || result.busy)) continue;
       if (this.stopping) return;
+      if (isSearching && fill > 0) continue;
       if (this.rate >= NAP_RATE) return this.watcher.nap(this.id, this.longestNap, this.napFill);
       if (fill > 0) continue;
       this.watcher.arm(this.id);
@@ -145,7 +159,6 @@ export class RingSource {
 
   private async drainOnce(from: number): Promise<DrainResult | undefined> {
     let failures = 0;
-    let maxRecords = TABLE_RECORDS;
     while (!this.closed) {
       const spare = this.spares.pop();
       try {
@@ -154,7 +167,7 @@ export class RingSource {
             kind: 'drain',
             id: this.id,
             from,
-            maxRecords,
+            maxRecords: this.maxRecords,
             maxBytes: Math.max(MIN_DRAIN_BYTES, Math.min(MAX_DRAIN_BYTES, this.owner.size / DRAIN_SHARE)),
             clock: this.options.clock(),
             follow: this.options.followed(),
@@ -168,18 +181,26 @@ export class RingSource {
         if (this.closed) return undefined;
         this.options.onRetry(error);
         failures++;
-        // The same records twice: look for the one that does it, one at a time.
-        if (failures < 2) continue;
-        if (maxRecords > 1) {
-          maxRecords = 1;
+        // The same records twice: look for the one that does it, by halves.
+        const isSearching = this.maxRecords > 1 && this.maxRecords < TABLE_RECORDS;
+        if (failures < 2 && !isSearching) continue;
+        if (this.maxRecords > 1) {
+          this.halve(from);
           failures = 0;
           continue;
         }
+        this.maxRecords = TABLE_RECORDS;
         await this.skip(from, error);
         return undefined;
       }
     }
     return undefined;
+  }
+
+  /** What failed was no more than is in the ring, a header of 8 bytes a record. */
+  private halve(from: number): void {
+    const { producer } = this.owner.positions();
+    this.maxRecords = Math.max(1, Math.floor(Math.min(this.maxRecords, (producer - from) / 8) / 2));
   }
 
   private async skip(from: number, error: unknown): Promise<void> {
@@ -256,7 +277,25 @@ export class RingSource {
     this.spares = [];
     await this.worker.run({ kind: 'close', id: this.id }).catch(() => {});
     await this.draining;
+    this.tellLeft();
     this.assignment.release();
     this.owner.close();
+  }
+
+  private tellLeft(): void {
+    const { consumer, producer } = this.owner.positions();
+    if (producer === consumer || !this.options.onLeft) return;
+    const reader = new RingReader(this.options.fd);
+    const offsets = new Uint32Array(LEFT_TABLE);
+    const lengths = new Uint32Array(LEFT_TABLE);
+    let records = 0;
+    for (let from = consumer; from < producer; ) {
+      const walk = reader.peek(from, offsets, lengths, this.owner.size);
+      records += walk.count;
+      if (walk.next === from) break;
+      from = walk.next;
+    }
+    reader.close();
+    this.options.onLeft({ records, bytes: producer - consumer });
   }
 }

@@ -8,8 +8,7 @@ export type Task =
   | OpenMapTask
   | ReadMapsTask
   | TailTask
-  | { readonly kind: 'close'; readonly id: number }
-  | { readonly kind: 'forget'; readonly id: number };
+  | { readonly kind: 'close'; readonly id: number };
 
 export interface OpenRingTask {
   readonly kind: 'open-ring';

@@ -110,9 +110,6 @@ export default function handle(task: Task): unknown {
       return tail(task);
     case 'close':
       return close(task.id);
-    case 'forget':
-      maps.get(task.id)?.changes?.forget();
-      return { status: 'done' };
   }
 }
 
@@ -206,6 +203,7 @@ function readMap(task: MapRead): ReadResult | UnknownResult {
   if (map.changes) records = map.changes.changed(records, map.form.renderer, task.clock, time);
   const output = map.form.decode(records, task.clock, time);
   const followed = map.form.follow(records, output, task.clock, time, task.follow);
+  map.changes?.keep();
   return { status: 'read', entries: count, truncated, time, output, ...(followed ? { followed } : {}) };
 }
 

@@ -8,6 +8,10 @@ export interface MapCounts {
   malformed: number;
   /** Records that failed the decoder twice. */
   undecodable: number;
+  /** Records left in the ring when its probe stopped. */
+  leftAtStop?: number;
+  /** Reads of a map that has more entries than one read takes. */
+  truncatedReads?: number;
   /** Records, or entries, beyond `max_series`. */
   overflowed: number;
   /** Counted by the probe in `bee_lost`; undefined where it does not count. */
@@ -29,5 +33,6 @@ export function lossesOf(counts: MapCounts): Record<string, number> {
     ...(counts.ringFull === undefined ? {} : { ring_full: counts.ringFull }),
     malformed: counts.malformed,
     undecodable: counts.undecodable,
+    ...(counts.leftAtStop === undefined ? {} : { shutdown: counts.leftAtStop }),
   };
 }

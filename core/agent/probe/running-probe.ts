@@ -6,6 +6,7 @@ import {
   type DecodeOutput,
   type DecodePool,
   type DrainResult,
+  MAX_ENTRIES,
   MapSource,
   RingSource,
 } from '../../decode/index.js';
@@ -144,6 +145,12 @@ export class RunningProbe {
       running.source = new RingSource(host.pool, host.watcher, {
         ...common,
         onBatch: (result) => this.take(running, result, result.records, result.discarded),
+        onLeft: ({ records, bytes }) => {
+          counts.leftAtStop = (counts.leftAtStop ?? 0) + records;
+          host.log.warn(
+            `${this.name}/${name}: ${records} records (${bytes} bytes) were in its ring when its time to stop was over: lost`,
+          );
+        },
         onSkipped: (error) => {
           counts.received++;
           counts.undecodable++;
@@ -161,6 +168,7 @@ export class RunningProbe {
         changes: events,
         onBatch: (result) => {
           counts.entries = result.entries;
+          this.countTruncated(running, result.truncated);
           this.take(
             running,
             result,
@@ -172,6 +180,14 @@ export class RunningProbe {
     }
     await running.source.open();
     if (events) host.hub.add(running);
+  }
+
+  private countTruncated({ map, counts }: RunningMap, isTruncated: boolean): void {
+    if (isTruncated && counts.truncatedReads === undefined)
+      this.host.log.warn(
+        `${this.name}/${map}: it has more than ${MAX_ENTRIES} entries, and a read takes no more: the rest is left out. Make the map smaller, or have the probe send what matters through a ring`,
+      );
+    if (isTruncated) counts.truncatedReads = (counts.truncatedReads ?? 0) + 1;
   }
 
   private register(source: SeriesSource): SeriesHandle {

@@ -208,7 +208,13 @@ export class ProbeSupervisor {
     this.stopped = true;
     this.stopping.abort();
     clearTimeout(this.timer);
-    await this.starting;
+    // One that starts for longer (a verifier at work, a file system that hangs) closes itself when it has.
+    let timer: NodeJS.Timeout | undefined;
+    const over = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, deadline);
+    });
+    await Promise.race([this.starting, over]);
+    clearTimeout(timer);
     await this.running?.close(deadline);
     this.state = 'stopped';
   }

@@ -1,5 +1,5 @@
 import { ConfigError, type LoadedConfig, parseDuration } from '../../../config/index.js';
-import { Agent, AgentError, after, createLogger } from '../../agent/index.js';
+import { Agent, AgentError, createLogger, later } from '../../agent/index.js';
 import type { Context, Host } from '../context.js';
 import { CliError } from '../errors.js';
 import { credentialOf } from '../registry-flags.js';
@@ -74,7 +74,7 @@ async function supervise(
   let isOver = false;
   const interrupted = new Promise<void>((resolve) => {
     host.signal.addEventListener('abort', () => resolve(), { once: true });
-    if (duration !== undefined) cancel = after(duration, resolve);
+    if (duration !== undefined) cancel = later(duration, resolve);
     void view?.ended.then(resolve);
   });
   void interrupted.then(() => {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { after } from '../../../core/agent/timer.js';
+import { later } from '../../../core/agent/timer.js';
 
 const HOUR_MS = 3_600_000;
 
@@ -12,7 +12,7 @@ describe('a time longer than a timer of Node can wait', () => {
   it('is waited for whole', () => {
     const asked = vi.spyOn(globalThis, 'setTimeout');
     const done = vi.fn();
-    after(2000 * HOUR_MS, done);
+    later(2000 * HOUR_MS, done);
     vi.advanceTimersByTime(2000 * HOUR_MS - 1);
     expect(done).not.toHaveBeenCalled();
     vi.advanceTimersByTime(1);
@@ -22,7 +22,7 @@ describe('a time longer than a timer of Node can wait', () => {
 
   it('can be cancelled in its second stretch', () => {
     const done = vi.fn();
-    const cancel = after(2000 * HOUR_MS, done);
+    const cancel = later(2000 * HOUR_MS, done);
     vi.advanceTimersByTime(1000 * HOUR_MS);
     cancel();
     vi.advanceTimersByTime(2000 * HOUR_MS);
