@@ -73,7 +73,7 @@ if (flags.guard || flags.guardProof) {
   process.exit(passed ? 0 : 1);
 }
 
-const GROWTH_RUNS = 3;
+const GROWTH_RUNS = 2;
 const results: BenchResult[] = [];
 const growths: GrowthResult[] = [];
 const failures: { readonly name: string; readonly what: string }[] = [];

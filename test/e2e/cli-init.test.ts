@@ -43,7 +43,8 @@ describe.each(FORMS)('$kind by $attach', ({ kind, attach, names }) => {
     expect(built.stdout).toMatch(/^sha256:[0-9a-f]{64}\n$/);
   });
 
-  const attachable = attach !== 'kprobe' || kernelHasKprobes();
+  // An XDP program waits for somebody to attach it to an interface: by itself it is no probe that runs.
+  const attachable = attach === 'kprobe' ? kernelHasKprobes() : attach !== 'xdp';
 
   it.runIf(attachable)('all of them run in the agent', async () => {
     const probes = names.map(({ name }) => `  - image: ${reference(name)}`).join('\n');
@@ -61,7 +62,7 @@ describe.each(FORMS)('$kind by $attach', ({ kind, attach, names }) => {
     }
   });
 
-  it.skipIf(attachable)('all of them load, though this kernel has no kprobes to attach to', async () => {
+  it.skipIf(attachable)('all of them load, though nothing attaches them here', async () => {
     for (const { name } of names) {
       const object = openObject(readFileSync(file(name, 'o')), { name });
       try {
