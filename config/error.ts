@@ -1,4 +1,5 @@
 import type { ConfigPath, LoadedConfig, Position } from './config.js';
+import { shortText } from './short-text.js';
 
 /** What is wrong at one place of a config. */
 export type ProblemCode =
@@ -93,7 +94,7 @@ export function renderPath(path: ConfigPath): string {
   for (const key of path) {
     if (typeof key === 'number') text += `[${key}]`;
     else if (/^[\w-]{1,100}$/.test(key)) text += text === '' ? key : `.${key}`;
-    else text += `[${JSON.stringify(key.length > 100 ? `${key.slice(0, 100)}…` : key)}]`;
+    else text += `[${JSON.stringify(shortText(key))}]`;
   }
   return text;
 }

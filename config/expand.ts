@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { shortText } from './short-text.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -37,7 +38,7 @@ export function expand(source: string, env: Environment): Expansion {
     index++;
     const match = close === '}' ? REFERENCE.exec(inner ?? '') : null;
     if (!match) {
-      const message = `found ${short(token)}, expected \${NAME} or \${NAME:-default}. Write $$ for a dollar`;
+      const message = `found ${shortText(token)}, expected \${NAME} or \${NAME:-default}. Write $$ for a dollar`;
       faults.push({ code: 'bad_expansion', index, message });
       return '';
     }
@@ -46,16 +47,12 @@ export function expand(source: string, env: Environment): Expansion {
     const value = variable(name!, env);
     if (fallback !== undefined) return value === undefined || value === '' ? fallback : value;
     if (value === undefined) {
-      const message = `environment variable ${short(name!)} is not set. Set it, or give a default: \${${short(name!)}:-default}`;
+      const message = `environment variable ${shortText(name!)} is not set. Set it, or give a default: \${${shortText(name!)}:-default}`;
       faults.push({ code: 'missing_variable', index, message });
     }
     return value ?? '';
   });
   return faults.length > 0 ? { expanded, faults } : { text, expanded, faults };
-}
-
-function short(text: string): string {
-  return text.length > 100 ? `${text.slice(0, 100)}…` : text;
 }
 
 function variable(name: string, env: Environment): string | undefined {

@@ -7,8 +7,8 @@ const PATIENCE = { connectTimeout: 10_000, headerTimeout: 15_000, idleTimeout: 1
 
 /**
  * Registries as the config says, with the credentials of the program around the agent, or else those that `bee login`
- * and Docker keep. As root, a certificate
- * authority that others can write is refused, as the config is: it decides whom root believes.
+ * and Docker keep. As root, a certificate authority that others can write is refused, as the config is: it decides
+ * whom root believes.
  */
 export async function openRegistries(
   settings: AgentConfig['registries'],
