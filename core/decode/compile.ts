@@ -2,17 +2,14 @@ import { DecodeError } from './error.js';
 import { ColumnFiller } from './forms/column-filler.js';
 import { Grouper } from './forms/grouper.js';
 import { LineWriter } from './forms/line-writer.js';
-import type { ClockOffsets, DecodeOutput, DecodePlan, RecordSet } from './plan.js';
+import type { ClockOffsets, DecodeOutput, DecodePlan, RecordSet, Spares } from './plan.js';
 import { RecordTime } from './record-time.js';
 import { Selector } from './selector.js';
 
 /** Decodes the records of one map. Holds buffers and the group table; not to be shared between threads. */
 export interface Decoder {
-  /**
-   * `time`: Unix ns of the drain, for records that have no time of their own. `spare`: a buffer that the lines may
-   * be written to; it is theirs then.
-   */
-  decode(records: RecordSet, clock: ClockOffsets, time: bigint, spare?: ArrayBuffer): DecodeOutput;
+  /** `time`: Unix ns of the drain, for records that have no time of their own. */
+  decode(records: RecordSet, clock: ClockOffsets, time: bigint, spares?: Spares): DecodeOutput;
   /** Indices of the records that are whole and pass the filter. */
   passed(records: RecordSet): Uint32Array;
   /** Forget every group: the next output begins a new epoch. */
@@ -48,13 +45,13 @@ class CompiledDecoder implements Decoder {
     if (plan.group) this.grouper = new Grouper(plan, plan.group);
   }
 
-  decode(records: RecordSet, clock: ClockOffsets, time: bigint, spare?: ArrayBuffer): DecodeOutput {
+  decode(records: RecordSet, clock: ClockOffsets, time: bigint, spares: Spares = {}): DecodeOutput {
     const selected = this.selector.of(records);
     const { count, filtered, malformed } = selected;
     const output: DecodeOutput = { events: count, filtered, malformed };
-    if (this.lines) Object.assign(output, this.lines.write(selected, clock, time, spare));
+    if (this.lines) Object.assign(output, this.lines.write(selected, clock, time, spares.lines));
     if (this.columns) output.columns = this.columns.fill(selected, clock, time);
-    if (this.grouper) output.groups = this.grouper.group(selected, clock, time);
+    if (this.grouper) output.groups = this.grouper.group(selected, clock, time, spares.groups);
     return output;
   }
 

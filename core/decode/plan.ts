@@ -86,7 +86,7 @@ export interface DecodeOutput {
 }
 
 /**
- * What changed in the group table of one worker. Groups have ids, assigned once within an `epoch` and never
+ * What changed in the group table of one worker. A ring's `ids`, `values` and `buckets` share one buffer. Groups have ids, assigned once within an `epoch` and never
  * reused in it; a new epoch (worker restart, table emptied) starts again from nothing.
  * Groups that render alike have one id.
  */
@@ -119,6 +119,12 @@ export interface GroupExemplar {
   readonly value: number;
   /** Unix ns. */
   readonly time: bigint;
+}
+
+/** Buffers that an output may be written to; they are the output's then, and go with it. */
+export interface Spares {
+  readonly lines?: ArrayBuffer;
+  readonly groups?: ArrayBuffer;
 }
 
 export type NumberValues = Float64Array | BigInt64Array | BigUint64Array;

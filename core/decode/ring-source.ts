@@ -34,7 +34,7 @@ export interface RingSourceOptions {
   readonly followed: () => boolean;
   /** Undefined while batches can be taken; else nothing is drained until it resolves, and the ring fills. */
   readonly room?: () => Promise<void> | undefined;
-  /** Called with each drain, in order. Must not throw. */
+  /** Called with each drain, in order. Must not throw. `output.groups` are lent until it returns. */
   readonly onBatch: (result: DrainResult) => void;
   /** A record that failed the decoder twice was skipped. */
   readonly onSkipped: (error: unknown) => void;
@@ -54,8 +54,9 @@ export class RingSource {
   readonly id: number;
   private draining: Promise<void> | undefined;
   private timer: NodeJS.Timeout | undefined;
-  /** Buffers of delivered lines. Making new ones costs V8 a collection of everything for each 64 MiB of them. */
-  private spares: ArrayBuffer[] = [];
+  /** Buffers of what was dealt with. New ones would cost V8 a collection of everything each time that tens of MiB were made. */
+  private spareLines: ArrayBuffer[] = [];
+  private spareGroups: ArrayBuffer[] = [];
   private busyDelay = 0;
   /** Records of one drain at the most: half after a failure, on the way to one that the decoder fails at; then twice as many. */
   private maxRecords = TABLE_RECORDS;
@@ -132,6 +133,7 @@ export class RingSource {
       // At high rates the worker goes on while its last result is dealt with here.
       begun = !stuck && fill >= this.napFill ? this.drainOnce(result.next) : undefined;
       if (result.records > 0 || result.discarded > 0) this.options.onBatch(result);
+      if (result.output.groups) keep(this.spareGroups, result.output.groups.ids.buffer as ArrayBuffer);
       if (begun) continue;
       if (stuck) return this.rest(this.backOff());
       if (this.stopping && (fill > 0 || result.busy)) continue;
@@ -160,7 +162,8 @@ export class RingSource {
   private async drainOnce(from: number): Promise<DrainResult | undefined> {
     let failures = 0;
     while (!this.closed) {
-      const spare = this.spares.pop();
+      const lines = this.spareLines.pop();
+      const groups = this.spareGroups.pop();
       try {
         const result = await this.worker.run<DrainResult | UnknownResult>(
           {
@@ -171,9 +174,9 @@ export class RingSource {
             maxBytes: Math.max(MIN_DRAIN_BYTES, Math.min(MAX_DRAIN_BYTES, this.owner.size / DRAIN_SHARE)),
             clock: this.options.clock(),
             follow: this.options.followed(),
-            ...(spare ? { spare } : {}),
+            spares: { ...(lines ? { lines } : {}), ...(groups ? { groups } : {}) },
           },
-          spare ? [spare] : [],
+          [lines, groups].filter((buffer) => buffer !== undefined),
         );
         if (result.status === 'drained') return result;
         await this.open();
@@ -246,8 +249,7 @@ export class RingSource {
 
   /** Take back the buffer of lines that nobody looks at any more. */
   reuse(buffer: ArrayBuffer): void {
-    if (!this.closed && this.spares.length < SPARES && buffer.byteLength <= SPARE_BYTES)
-      this.spares.push(buffer);
+    if (!this.closed) keep(this.spareLines, buffer);
   }
 
   /** For tests: the worker dies, as if it had run out of memory. */
@@ -274,7 +276,8 @@ export class RingSource {
     })();
     await Promise.race([drained, new Promise((resolve) => setTimeout(resolve, deadline).unref())]);
     this.closed = true;
-    this.spares = [];
+    this.spareLines = [];
+    this.spareGroups = [];
     await this.worker.run({ kind: 'close', id: this.id }).catch(() => {});
     await this.draining;
     this.tellLeft();
@@ -298,4 +301,9 @@ export class RingSource {
     reader.close();
     this.options.onLeft({ records, bytes: producer - consumer });
   }
+}
+
+function keep(spares: ArrayBuffer[], buffer: ArrayBuffer): void {
+  if (spares.length < SPARES && buffer.byteLength > 0 && buffer.byteLength <= SPARE_BYTES)
+    spares.push(buffer);
 }

@@ -1,4 +1,4 @@
-import type { ClockOffsets, DecodeOutput, DecodePlan } from './plan.js';
+import type { ClockOffsets, DecodeOutput, DecodePlan, Spares } from './plan.js';
 
 /** What the main thread asks of a decode worker, and what it gets. All of it crosses by structured clone. */
 export type Task =
@@ -40,8 +40,8 @@ export interface DrainTask {
   readonly clock: ClockOffsets;
   /** Somebody follows: make NDJSON even if no sink asks for it. */
   readonly follow: boolean;
-  /** Buffer of lines that were delivered, to be written again. */
-  readonly spare?: ArrayBuffer;
+  /** Of earlier drains, to be written again. */
+  readonly spares: Spares;
 }
 
 /** Find the end of the one record at `from` without decoding it. */

@@ -3,7 +3,7 @@ import { clockOffsets, MapReader, RingReader } from '../kernel/index.js';
 import { ChangeFilter } from './changes.js';
 import { compilePlan, type Decoder } from './compile.js';
 import { sumPerCpu } from './per-cpu.js';
-import type { ClockOffsets, DecodeOutput, DecodePlan, RecordSet } from './plan.js';
+import type { ClockOffsets, DecodeOutput, DecodePlan, RecordSet, Spares } from './plan.js';
 import { Tail } from './tail.js';
 import type {
   DoneResult,
@@ -59,9 +59,9 @@ class Forms {
   }
 
   /** A decoder that threw has half a batch in its tables: it starts a new epoch. */
-  decode(records: RecordSet, clock: ClockOffsets, time: bigint, spare?: ArrayBuffer): DecodeOutput {
+  decode(records: RecordSet, clock: ClockOffsets, time: bigint, spares?: Spares): DecodeOutput {
     try {
-      return this.wanted.decode(records, clock, time, spare);
+      return this.wanted.decode(records, clock, time, spares);
     } catch (error) {
       this.wanted.reset();
       throw error;
@@ -154,7 +154,7 @@ function drain(task: DrainTask): DrainResult | UnknownResult {
     count: peek.count,
     shortest: peek.shortest,
   };
-  const output = ring.form.decode(records, task.clock, time, task.spare);
+  const output = ring.form.decode(records, task.clock, time, task.spares);
   const followed = ring.form.follow(records, output, task.clock, time, task.follow);
   const result: DrainResult = {
     status: 'drained',

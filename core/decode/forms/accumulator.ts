@@ -28,10 +28,9 @@ export class Accumulator {
     this.hi[group] = 0;
   }
 
-  /** Values of these groups; as bigints only where a number would not be exact. */
-  values(groups: Uint32Array): NumberValues {
+  /** Values of these groups, in `values`; as bigints, elsewhere, only where a number would not be exact. */
+  values(groups: Uint32Array, values = new Float64Array(groups.length)): NumberValues {
     const { lo, hi, wide, signed } = this;
-    const values = new Float64Array(groups.length);
     let exact = true;
     for (let i = 0; i < groups.length; i++) {
       const id = groups[i]!;

@@ -248,7 +248,7 @@ export class GroupTable {
     return this.source === 'entry' && this.overflowed > 0 && this.touchedCount < this.byLabels.size;
   }
 
-  output(): GroupOutput {
+  output(spare?: ArrayBuffer): GroupOutput {
     const common = {
       epoch: this.epoch,
       newIds: Uint32Array.from(this.newIds),
@@ -263,21 +263,30 @@ export class GroupTable {
         bucketValues: integerValues(this.rowBuckets),
       };
     }
-    const ids = this.touched.slice(0, this.touchedCount);
-    const width = this.bounds.length + 1;
-    let buckets: Float64Array | undefined;
-    if (this.plan.bounds) {
-      buckets = new Float64Array(ids.length * width);
-      for (let i = 0; i < ids.length; i++)
-        buckets.set(this.buckets.subarray(ids[i]! * width, (ids[i]! + 1) * width), i * width);
-    }
+    const count = this.touchedCount;
+    const width = this.plan.bounds ? this.bounds.length + 1 : 0;
+    const columns = this.accumulators.length;
+    const bytes = count * (8 * (columns + width) + 4);
+    const memory = spare && spare.byteLength >= bytes ? spare : new ArrayBuffer(roomFor(bytes));
+    const floats = (first: number, length: number): Float64Array<ArrayBuffer> =>
+      new Float64Array(memory, first * count * 8, length * count);
+    const ids = new Uint32Array(memory, (columns + width) * count * 8, count);
+    ids.set(this.touched.subarray(0, count));
+    const buckets = floats(columns, width);
+    for (let i = 0; width > 0 && i < count; i++)
+      buckets.set(this.buckets.subarray(ids[i]! * width, (ids[i]! + 1) * width), i * width);
     return {
       ...common,
       ids,
-      values: this.accumulators.map((one) => one.values(ids)),
-      ...(buckets ? { buckets } : {}),
+      values: this.accumulators.map((one, i) => one.values(ids, floats(i, 1))),
+      ...(width > 0 ? { buckets } : {}),
     };
   }
+}
+
+/** Half as much again, so that a few groups more still fit into it the next time. */
+function roomFor(bytes: number): number {
+  return Math.ceil((bytes * 1.5) / 64) * 64;
 }
 
 /** What a counter, gauge or histogram takes its value from. */

@@ -16,7 +16,8 @@ export class Grouper {
     this.add = generate('m,sel,count,g', source(plan, group, this.table));
   }
 
-  group(records: Selected, clock: ClockOffsets, time: bigint): GroupOutput {
+  /** `spare`: a buffer for the output, where it is large enough. */
+  group(records: Selected, clock: ClockOffsets, time: bigint, spare?: ArrayBuffer): GroupOutput {
     const { table } = this;
     table.begin();
     this.add(records.memory, records.offsets, records.count, table);
@@ -25,7 +26,7 @@ export class Grouper {
       table.begin();
       this.add(records.memory, records.offsets, records.count, table);
     }
-    const output = table.output();
+    const output = table.output(spare);
     if (table.exemplars) output.exemplars = table.exemplars.of(output.ids, records.memory, clock, time);
     return output;
   }

@@ -239,3 +239,37 @@ describe('a key of many words', () => {
     expect(groups!.values[0]!.every((count) => count === 2)).toBe(true);
   });
 });
+
+describe('a spare buffer', () => {
+  const sizes = [3, 5, 1, 40, 0, 2];
+  const batches = sizes.map((size, batch) =>
+    Array.from({ length: size }, (_, i) =>
+      event({ comm: `c${(i * 7 + batch) % 50}`, value: BigInt(i + 1), delta: BigInt(-i) }),
+    ),
+  );
+  const flat = ({ ids, values, buckets }: GroupOutput) => ({
+    ids: [...ids],
+    values: values.map((column) => [...column]),
+    buckets: buckets && [...buckets],
+  });
+
+  it.each<[string, Partial<DecodePlan['group']> & object]>([
+    ['of a counter', { values: [['value'], ['delta']] }],
+    ['of a counter of records', {}],
+    ['of a histogram', { kind: 'histogram', values: [['value']], bounds: [1, 10, 20] }],
+  ])('%s holds what a new one would', (_, group) => {
+    const plan = { kind: 'counter' as const, labels: [label('comm')], values: [], maxSeries: 100, ...group };
+    const decoder = compilePlan(planOf(EVENT, { group: plan }));
+    const fresh = compilePlan(planOf(EVENT, { group: plan }));
+    let groups: ArrayBuffer | undefined;
+    let used = 0;
+    for (const records of batches) {
+      const output = decoder.decode(recordSet(records), NO_OFFSET, 0n, groups ? { groups } : {}).groups!;
+      expect(flat(output)).toEqual(flat(fresh.decode(recordSet(records), NO_OFFSET, 0n).groups!));
+      if (output.ids.buffer === groups) used++;
+      groups = output.ids.buffer as ArrayBuffer;
+      new Uint8Array(groups).fill(0xff, output.ids.byteOffset + output.ids.byteLength);
+    }
+    expect(used).toBeGreaterThan(1);
+  });
+});
