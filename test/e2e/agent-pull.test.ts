@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { chmodSync, copyFileSync, cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +9,8 @@ import { AgentProcess } from '../support/agent.js';
 import { isInstalled } from '../support/bee.js';
 import { makeCa, makeCertificate } from '../support/certificates.js';
 import { DockerRegistry } from '../support/registry.js';
-import { WebServer } from '../support/web-server.js';
+import { MANIFEST } from '../support/signatures.js';
+import { answer, WebServer } from '../support/web-server.js';
 
 const STORE = fileURLToPath(new URL('../fixtures/bumblebee/store', import.meta.url));
 const EXECS = 'localhost:5000/fixtures/execs:v1';
@@ -96,6 +98,83 @@ describe('a registry that hangs', () => {
     expect(agent.stderr).toContain('pulling failed, the image in the store is used');
     expect(await agent.stop()).toBe(0);
   }, 90_000);
+});
+
+describe('a registry that answers, asked first', () => {
+  let answering: WebServer;
+  afterEach(() => answering.stop());
+
+  /** What becomes of a probe whose image the store has, with a registry that answers so. */
+  async function outcome(answers: Parameters<typeof WebServer.start>[0]): Promise<AgentProcess> {
+    answering = await WebServer.start(answers);
+    const name = `${answering.host}/a/stored:v1`;
+    await store.putProbe(name, (await store.readProbe(EXECS))!.program);
+    const agent = await AgentProcess.begin(
+      config(`  - { image: "${name}", name: stored, pull: always }
+  - { image: "${EXECS}", name: execs, pull: never }`),
+    );
+    await agent.until(async () => {
+      const { stored = '', execs } = await states(agent);
+      return execs === 'running' && /^(?:running|failed)$/.test(stored);
+    }, 30_000);
+    return agent;
+  }
+
+  const manifest = (layer: string): string =>
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: MANIFEST,
+      config: {
+        mediaType: 'application/ebpf.oci.image.config.v1+json',
+        digest: `sha256:${createHash('sha256').update('{}').digest('hex')}`,
+        size: 2,
+      },
+      layers: [
+        {
+          mediaType: 'application/ebpf.oci.image.program.v1+binary',
+          digest: `sha256:${createHash('sha256').update(layer).digest('hex')}`,
+          size: layer.length,
+        },
+      ],
+    });
+
+  it.each<[string, string, Parameters<typeof WebServer.start>[0]]>([
+    [
+      'that the image is gone',
+      '(?:has no image|no such thing)',
+      (_request, response) => answer(response, 404, '{}'),
+    ],
+    [
+      'that it wants a password',
+      "wants a user's name and password",
+      (_request, response) => answer(response, 401, '{}', { 'www-authenticate': 'Basic realm="r"' }),
+    ],
+    ['that this is not allowed', 'no permission', (_request, response) => answer(response, 403, '{}')],
+    [
+      'with other bytes than it promised',
+      'digest',
+      ({ url = '' }, response) => {
+        if (url.endsWith('/manifests/v1'))
+          return answer(response, 200, manifest('promised'), { 'content-type': MANIFEST });
+        return answer(response, 200, url.includes('/blobs/sha256:44136f') ? '{}' : 'but lied!'.slice(0, 8));
+      },
+    ],
+  ])('is heard: %s, and the image in the store does not run instead', async (_what, says, answers) => {
+    const agent = await outcome(answers);
+    expect(await states(agent)).toEqual({ stored: 'failed', execs: 'running' });
+    expect(agent.stderr).toMatch(
+      new RegExp(`${says}.*with pull: always the store's image runs only where the registry is down`),
+    );
+    expect(agent.stderr).not.toContain('the image in the store is used');
+    expect(await agent.stop()).toBe(0);
+  });
+
+  it('is down where all it says is that it is out of order', async () => {
+    const agent = await outcome((_request, response) => answer(response, 503, '{}'));
+    expect(await states(agent)).toEqual({ stored: 'running', execs: 'running' });
+    expect(agent.stderr).toContain('pulling failed, the image in the store is used');
+    expect(await agent.stop()).toBe(0);
+  });
 });
 
 describe.skipIf(!isInstalled('docker-registry') || !isInstalled('openssl'))(

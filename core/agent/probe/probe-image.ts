@@ -82,7 +82,7 @@ interface Reading extends ImageUse {
   readonly settings: ImageSettings;
 }
 
-/** A registry that is down does not stop what is in the store; an image that is not trusted does stop. */
+/** A registry that is down does not stop what is in the store; one that answers no, and an image that is not trusted, do. */
 async function readByPolicy(
   reference: Reference,
   policy: ProbeConfig['pull'],
@@ -107,16 +107,29 @@ async function pulledOrStored(
   try {
     return await pull(reference, reading, registries);
   } catch (error) {
-    // Of an image whose signatures could not be asked for nobody knows: that is a registry that is down.
-    const isUnknown =
-      error instanceof OciError && (error.cause as OciError | undefined)?.code === 'UNREACHABLE';
-    if (error instanceof OciError && error.code === 'UNTRUSTED' && !isUnknown) throw error;
+    if (!isDown(error)) throw answered(error);
     const probe = await readStored(reference, reading, registries).catch((failure) => {
       throw failure instanceof OciError && failure.code === 'NOT_FOUND' ? error : failure;
     });
     reading.log.warn(`pulling failed, the image in the store is used: ${messageOf(error)}`);
     return probe;
   }
+}
+
+/**
+ * Whether a pull failed for want of an answer: nobody there, silence, overload (429, 5xx), no end within
+ * `pull_timeout`, all of that for an image's signatures, too. A registry that answers otherwise has been heard: it may
+ * have withdrawn the image, or lies.
+ */
+function isDown(error: unknown): boolean {
+  if (!(error instanceof OciError)) return false;
+  return error.code === 'UNREACHABLE' || (error.code === 'UNTRUSTED' && isDown(error.cause));
+}
+
+function answered(error: unknown): unknown {
+  if (!(error instanceof OciError) || error.code === 'UNTRUSTED' || error.code === 'ABORTED') return error;
+  const message = `${error.message}; with pull: always the store's image runs only where the registry is down`;
+  return new AgentError('PROBE_FAILED', message, { cause: error });
 }
 
 async function storedOrPulled(
@@ -175,7 +188,7 @@ async function pull(image: Reference, reading: Reading, registries: Registries):
   } catch (error) {
     if (!late.aborted || stop.aborted) throw error;
     const message = `${reference.text} was not pulled within ${formatDuration(settings.pullTimeout)} (agent.pull_timeout)`;
-    throw new AgentError('PROBE_FAILED', message, { cause: error });
+    throw new OciError('UNREACHABLE', message, { cause: error });
   } finally {
     clearInterval(timer);
   }
