@@ -65,8 +65,6 @@ export class DiskStore implements Store {
   /** Read back. */
   private readonly loaded = new Fifo<Stored>();
   private loading = false;
-  /** Taken and not settled, by place; in order. */
-  private readonly outstanding = new Map<number, Place>();
   private writing: Promise<void> | undefined;
   /** Of what is being written now, items at the front of `pending`. */
   private busy = 0;
@@ -257,7 +255,6 @@ export class DiskStore implements Store {
     if (item?.place) {
       this.recentBytes -= item.bytes;
       log.take(item.place, item.batch);
-      this.outstanding.set(item.place.sequence, item.place);
       return item;
     }
     if (!this.failing || this.busy > 0) return undefined;
@@ -274,7 +271,6 @@ export class DiskStore implements Store {
         const read = await log.read(until);
         if (!read) break;
         const { batch, place } = read;
-        this.outstanding.set(place.sequence, place);
         const item: Stored = { batch, bytes: sizeOf(batch), since: performance.now(), place };
         bytes += item.bytes;
         const missing = missingForms(batch, this.options.accepts);
@@ -299,9 +295,7 @@ export class DiskStore implements Store {
   settle(item: Item): void {
     const { place } = item as Stored;
     if (!place || !this.log) return;
-    this.outstanding.delete(place.sequence);
-    const [first] = this.outstanding.keys();
-    this.log.settle(place, first ?? this.log.cursor);
+    this.log.settle(place);
     this.measure();
   }
 

@@ -11,6 +11,9 @@ const MAGIC = 0x534f5042;
  * the other slot holds. 0 u32 magic, 8 u64 turn, 16 u64 sequence of the first frame that is not settled, 24 u32 crc.
  */
 export class Position {
+  private target = 0;
+  private advancing: Promise<void> | undefined;
+
   private constructor(
     private readonly file: FileHandle,
     private turn: number,
@@ -35,6 +38,24 @@ export class Position {
       await file.close();
       throw error;
     }
+  }
+
+  /** Have `sequence` in the file soon, unless it or a later one is there. */
+  advance(sequence: number, onError: (error: unknown) => void): void {
+    if (sequence <= this.sequence) return;
+    this.target = sequence;
+    this.advancing ??= (async () => {
+      while (this.sequence < this.target) await this.write(this.target);
+    })()
+      .catch(onError)
+      .finally(() => {
+        this.advancing = undefined;
+      });
+  }
+
+  /** Resolves when nothing is being written. */
+  async advanced(): Promise<void> {
+    await this.advancing;
   }
 
   async write(sequence: number): Promise<void> {

@@ -61,8 +61,8 @@ export class SegmentLog {
   private damageSeen = 0;
   private timer: NodeJS.Timeout | undefined;
   private dirty = false;
-  private persisting: Promise<void> | undefined;
-  private persistTo = 0;
+  /** Sequences of frames that a consumer has and did not settle yet, ascending. */
+  private readonly outstanding = new Set<number>();
   /** Sequence that the next frame gets, and that of the next one to be read. */
   next: number;
   cursor: number;
@@ -211,8 +211,9 @@ export class SegmentLog {
         }
         this.cursor = sequence + 1;
         const batch = decodeBatch(count, found.meta, found.body);
-        this.claim(segment, batch);
-        return { place: { sequence, segment, end: of.at }, batch };
+        const place = { sequence, segment, end: of.at };
+        this.claim(place, batch);
+        return { place, batch };
       }
       if (found) {
         if (++this.damageSeen <= segment.damage) continue;
@@ -235,8 +236,9 @@ export class SegmentLog {
   }
 
   /** The caller has this frame from memory, all before it was read, and a later read goes on behind it. */
-  take({ segment, sequence, end }: Place, share: Share): void {
-    this.claim(segment, share);
+  take(place: Place, share: Share): void {
+    const { segment, sequence, end } = place;
+    this.claim(place, share);
     this.cursor = sequence + 1;
     for (const older of [...this.segments]) if (older.number < segment.number) this.leave(older);
     if (this.reader?.segment !== segment) {
@@ -245,9 +247,11 @@ export class SegmentLog {
     } else this.reader.of.at = end;
   }
 
-  private claim(segment: Segment, share: Share): void {
+  /** In the same turn in which the cursor moves: another frame may be settled before the caller has this one. */
+  private claim({ segment, sequence }: Place, share: Share): void {
     segment.add(share, -share.count);
     segment.outstanding++;
+    this.outstanding.add(sequence);
   }
 
   /** Whatever nobody had of a segment by its end, nobody will. */
@@ -258,22 +262,13 @@ export class SegmentLog {
     this.collect();
   }
 
-  /** Every frame before `sequence` is settled; `place` is one that just was. */
-  settle({ segment }: Place, sequence: number): void {
+  /** A restart begins at the first frame that is not settled. */
+  settle({ segment, sequence }: Place): void {
     segment.outstanding--;
-    if (sequence > this.position.sequence) this.persist(sequence);
+    this.outstanding.delete(sequence);
+    const [first = this.cursor] = this.outstanding;
+    this.position.advance(first, (error) => this.on.failed(error));
     this.collect();
-  }
-
-  private persist(sequence: number): void {
-    this.persistTo = sequence;
-    this.persisting ??= (async () => {
-      while (this.position.sequence < this.persistTo) await this.position.write(this.persistTo);
-    })()
-      .catch((error) => this.on.failed(error))
-      .finally(() => {
-        this.persisting = undefined;
-      });
   }
 
   /** Remove segments that nobody needs: the one that is written to as well, once it takes no more. */
@@ -329,7 +324,7 @@ export class SegmentLog {
 
   async close(): Promise<void> {
     clearInterval(this.timer);
-    await this.persisting;
+    await this.position.advanced();
     await this.sync();
     await Promise.allSettled([
       ...this.segments.map((segment) => segment.file.close()),

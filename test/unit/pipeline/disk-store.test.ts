@@ -12,9 +12,10 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { decodeBatch, encodeBatch } from '../../../core/pipeline/buffer/batch-codec.js';
 import { DiskStore, type DiskStoreOptions } from '../../../core/pipeline/buffer/disk-store.js';
+import { SegmentLog } from '../../../core/pipeline/buffer/segment-log.js';
 import type { Item } from '../../../core/pipeline/store.js';
 import type { EventBatchData } from '../../../plugins/sdk/index.js';
 import { anyEvent, batchOfEvents, eventsOf } from './any-batch.js';
@@ -202,6 +203,40 @@ describe('a disk buffer', () => {
     expect(await opened.takeAll()).toEqual(range(0, 3_000));
     await opened.close();
     expect(segmentsOf(opened.folder).length).toBeLessThanOrEqual(1);
+  });
+
+  it('keeps what it has just read back, though another batch is settled before anybody has it', async () => {
+    const earlier = await Opened.at(newFolder());
+    for (let i = 0; i < 3; i++) earlier.store.push(numbered(i, 1));
+    await earlier.close();
+    const opened = new Opened(earlier.folder);
+    const settled: number[] = [];
+    const { read } = SegmentLog.prototype;
+    const reads = vi.spyOn(SegmentLog.prototype, 'read').mockImplementation(async function (
+      this: SegmentLog,
+      until: number,
+    ) {
+      const found = await read.call(this, until);
+      // Between the log's answer and the store's next step, as a write that ends just then does.
+      const item = settled.length === 0 ? opened.store.take() : undefined;
+      if (item) {
+        settled.push(...numbersOf(item.batch));
+        opened.store.settle(item);
+      }
+      return found;
+    });
+    try {
+      await opened.store.open();
+      expect(opened.store.take()).toBeUndefined();
+      await vi.waitFor(() => expect(settled).not.toEqual([]));
+      await opened.close();
+    } finally {
+      reads.mockRestore();
+    }
+    expect(settled).toEqual([0]);
+    const again = await Opened.at(earlier.folder);
+    expect(await again.takeAll()).toEqual([1, 2]);
+    await again.close();
   });
 
   it('is private, and of one process at a time', async () => {
