@@ -97,7 +97,7 @@ export interface QueueConfig {
   readonly concurrency?: number;
   /** ms an attempt. Default 10000. */
   readonly timeout: number;
-  /** ms until a batch is given up; 0: never. Default 300000. */
+  /** ms from its first attempt until a batch is given up; 0: never. Default 300000, or 0 with a buffer. */
   readonly maxElapsed: number;
   readonly retry: RetryConfig;
 }

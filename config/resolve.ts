@@ -85,7 +85,8 @@ function resolveSink(name: string, sink: SinkEntry, directory: string): SinkConf
       maxBatches: queue?.max_batches ?? 1000,
       maxBytes: queue?.max_bytes ?? 64 * 2 ** 20,
       timeout: queue?.timeout ?? 10_000,
-      maxElapsed: queue?.max_elapsed ?? 5 * MINUTE,
+      // What is on the disk waits there for as long as there is room: at least once, whatever the outage.
+      maxElapsed: queue?.max_elapsed ?? (buffer === undefined ? 5 * MINUTE : 0),
       whenFull: queue?.when_full ?? 'drop_newest',
       retry: resolveRetry(queue?.retry ?? {}),
       ...(queue?.concurrency === undefined ? {} : { concurrency: queue.concurrency }),

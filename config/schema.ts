@@ -251,7 +251,9 @@ export const queueSchema = z.strictObject({
       error: 'a duration with its unit, such as 30s or 5m, or 0 for no limit',
     })
     .optional()
-    .describe('Time after which a batch is given up; 0: never. Default 5m.'),
+    .describe(
+      'Time from its first attempt after which a batch is given up; 0: never. Default 5m, with a buffer 0.',
+    ),
   retry: retrySchema.optional().describe('Pauses between attempts.'),
 });
 

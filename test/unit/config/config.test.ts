@@ -50,6 +50,8 @@ sinks:
     nested: { list: [1, "2", null], listen: 5 }
     queue: { max_batches: 10, max_bytes: 10MB, timeout: 500ms, max_elapsed: 0 }
   other: { type: bee-sink-x }
+  kept: { type: bee-sink-x, buffer: { path: kept } }
+  late: { type: bee-sink-x, buffer: { path: late }, queue: { max_elapsed: 1h } }
 agent:
   listen: unix:/run/bee-agent.sock
   workers: 2
@@ -103,7 +105,7 @@ describe('a config', () => {
         frequency: 99,
       },
     ]);
-    expect(Object.keys(config.sinks)).toEqual(['console', 'prom', 'mine', 'other']);
+    expect(Object.keys(config.sinks)).toEqual(['console', 'prom', 'mine', 'other', 'kept', 'late']);
     expect(config.sinks.prom).toEqual({
       name: 'prom',
       type: 'prometheus',
@@ -127,6 +129,11 @@ describe('a config', () => {
       options: { topic: 'probes', nested: { list: [1, '2', null], listen: 5 } },
     });
     expect(config.sinks.other?.type).toBe('bee-sink-x');
+    expect(config.sinks.kept).toMatchObject({
+      queue: { ...queue, maxElapsed: 0 },
+      buffer: { path: '/etc/bee-agent/kept', maxSize: 2 ** 30, fsync: 'interval' },
+    });
+    expect(config.sinks.late?.queue.maxElapsed).toBe(3_600_000);
     expect(config.agent).toEqual({
       listen: { kind: 'unix', path: '/run/bee-agent.sock' },
       workers: 2,
@@ -286,7 +293,7 @@ describe('locate', () => {
     [['sinks', 'mine', 'topic'], 25, 12],
     [['sinks', 'mine', 'nested', 'list', 1], 26, 25],
     [['sinks', 'other', 'endpoint', 'tls'], 28, 10],
-    [['agent', 'workers'], 31, 12],
+    [['agent', 'workers'], 33, 12],
     [['nowhere'], 2, 1],
     [[], 2, 1],
   ] as const)('%j is at %d:%d', (path, line, column) => {

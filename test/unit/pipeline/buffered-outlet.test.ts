@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
+import { parseConfig } from '../../../config/index.js';
 import type { EventBatch, EventBatchData, WriteResult } from '../../../plugins/sdk/index.js';
 import { anyEvent, batchOfEvents } from './any-batch.js';
 import { batchOf, Host, totals } from './outlet-host.js';
@@ -102,6 +103,44 @@ describe('an outlet with a disk buffer', () => {
     await until(() => delivered === queued);
     await next.stop(1_000);
     expect(totals(next)).toMatchObject({ recovered: queued, delivered: queued });
+  });
+
+  it('gives nothing up for its age, by default; with max_elapsed, by the time from the first attempt', async () => {
+    const queueOf = (queue: string) =>
+      parseConfig(
+        `{ probes: [{ file: p.o }], sinks: { a: { type: ./a.js, buffer: { path: b }, queue: ${queue} } } }`,
+        '/probes.yaml',
+        {},
+      ).config.sinks.a!.queue;
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    try {
+      const pass = async (minutes: number): Promise<void> => {
+        for (let half = 0; half < minutes * 2; half++) {
+          await vi.advanceTimersByTimeAsync(30_000);
+          // The disk is a real one.
+          for (let i = 0; i < 20; i++) await new Promise(setImmediate);
+        }
+      };
+      const refused = async (queue: string) => {
+        const outlet = new Host().outlet(
+          { write: async () => ({ status: 'retry' }) },
+          { buffer: newBuffer(), maxElapsed: queueOf(queue).maxElapsed },
+        );
+        outlet.start();
+        for (let i = 0; i < 3; i++) outlet.offer(batchOf());
+        while (outlet.state !== 'retrying') await new Promise(setImmediate);
+        await pass(12);
+        const sum = totals(outlet);
+        void outlet.stop(1);
+        await pass(1);
+        return sum;
+      };
+      expect(await refused('{}')).toEqual({ received: 3, delivered: 0, queued: 3, lost: {} });
+      // One after the other: each has its own five minutes.
+      expect(await refused('{ max_elapsed: 5m }')).toMatchObject({ queued: 1, lost: { expired: 2 } });
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('keeps the sum over any sink and any number of runs, and delivers each event that it does not lose', async () => {
