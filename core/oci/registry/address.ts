@@ -38,7 +38,7 @@ export function isLinkLocal(host: string): boolean {
 }
 
 /** Without brackets and port; an IPv4 address that is dressed up as IPv6 (`::ffff:7f00:1`) as what it is. */
-function bareAddress(host: string): string {
+export function bareAddress(host: string): string {
   const name = host.replace(/(^[^:]*|\]):\d+$/, '$1').replace(/^\[|\]$/g, '');
   const mapped = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/i.exec(name);
   if (!mapped) return name;

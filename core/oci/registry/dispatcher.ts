@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { rootCertificates } from 'node:tls';
 import type { Dispatcher, fetch } from 'undici';
-import { ioError } from '../error.js';
+import { ioError, OciError } from '../error.js';
+import { NoProxy } from './no-proxy.js';
 
 export interface ConnectionOptions {
   /** Accept any certificate. */
@@ -26,13 +27,19 @@ const SYSTEM_BUNDLES = [
 /** Response headers beyond this are an attack or a mistake. */
 const MAX_HEADERS = 64 * 1024;
 
+export interface Connections {
+  readonly fetch: typeof fetch;
+  /** By a proxy where the environment names one, but see {@link NoProxy}. */
+  readonly dispatcher: Dispatcher;
+  /** End what is under way. */
+  destroy(): Promise<void>;
+}
+
 /**
- * Connections as the options ask for them. A loopback address is never proxied, as with Go's tools.
- * The library is loaded here, with the first request: most runs find all in the store, and it doubles their start.
+ * Connections as the options ask for them. The library is loaded here, with the first request: most runs find all in
+ * the store, and it doubles their start.
  */
-export async function connections(
-  options: ConnectionOptions,
-): Promise<{ readonly fetch: typeof fetch; readonly dispatcher: Dispatcher }> {
+export async function connections(options: ConnectionOptions): Promise<Connections> {
   const undici = await import('undici');
   const env = options.env ?? process.env;
   const authorities = certificateAuthorities(options.caFile, env);
@@ -42,24 +49,43 @@ export async function connections(
     ...(authorities === undefined ? {} : { ca: authorities }),
   };
   const idle = options.idleTimeout ?? 60_000;
-  const dispatcher = new undici.EnvHttpProxyAgent({
-    connect: tls,
+  const common = { connect: tls, bodyTimeout: idle, headersTimeout: idle, maxHeaderSize: MAX_HEADERS };
+  const direct = new undici.Agent(common);
+  // It knows no networks, so what goes by it is chosen here.
+  const proxied = new undici.EnvHttpProxyAgent({
+    ...common,
     requestTls: tls,
     proxyTls: tls,
     proxyTunnel: false,
-    httpProxy: env.http_proxy || env.HTTP_PROXY || '',
-    httpsProxy: env.https_proxy || env.HTTPS_PROXY || '',
-    noProxy: withoutLoopback(env.no_proxy || env.NO_PROXY || ''),
-    bodyTimeout: idle,
-    headersTimeout: idle,
-    maxHeaderSize: MAX_HEADERS,
+    httpProxy: proxyUrl(env, 'http_proxy'),
+    httpsProxy: proxyUrl(env, 'https_proxy'),
+    noProxy: '',
   });
-  return { fetch: undici.fetch, dispatcher };
+  const noProxy = new NoProxy(env.no_proxy || env.NO_PROXY || '');
+  const dispatcher = direct.compose((dispatch) => (request, handler) => {
+    const isDirect = request.origin === undefined || noProxy.covers(new URL(request.origin));
+    return isDirect ? dispatch(request, handler) : proxied.dispatch(request, handler);
+  });
+  return {
+    fetch: undici.fetch,
+    dispatcher,
+    destroy: async () => {
+      await Promise.all([direct.destroy(), proxied.destroy()]);
+    },
+  };
 }
 
-function withoutLoopback(noProxy: string): string {
-  const names = noProxy.split(/[\s,]+/).filter(Boolean);
-  return names.includes('*') ? '*' : [...names, 'localhost', '127.0.0.1', '[::1]'].join(',');
+/** As Go's tools and curl take it: without a scheme, HTTP is meant. The value may hold a password: no error shows it. */
+function proxyUrl(env: NodeJS.ProcessEnv, lower: string): string {
+  const upper = lower.toUpperCase();
+  const text = env[lower] || env[upper];
+  if (!text) return '';
+  const url = text.includes('://') ? text : `http://${text}`;
+  if (URL.canParse(url) && /^(?:https?|socks5?):$/.test(new URL(url).protocol)) return url;
+  throw new OciError(
+    'UNREACHABLE',
+    `the proxy that ${env[lower] ? lower : upper} names is no URL of HTTP or HTTPS, like http://proxy.example:3128`,
+  );
 }
 
 function certificateAuthorities(caFile: string | undefined, env: NodeJS.ProcessEnv): string[] | undefined {

@@ -85,8 +85,7 @@ export function createHttpClient(options: HttpOptions = {}): HttpClient {
       }
     },
     async close() {
-      const { dispatcher } = (await opened?.catch(() => undefined)) ?? {};
-      await dispatcher?.destroy();
+      await (await opened?.catch(() => undefined))?.destroy();
     },
   };
 }

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseReference, Registries } from '../../../core/oci/index.js';
+import { NoProxy } from '../../../core/oci/registry/no-proxy.js';
 import { answer, WebServer } from '../../support/web-server.js';
 
 let proxy: WebServer;
@@ -10,7 +11,7 @@ afterEach(() => proxy.stop());
 
 /** `registry.invalid` exists nowhere (RFC 6761): only a proxy can answer for it. */
 async function tags(env: NodeJS.ProcessEnv, host = 'registry.invalid'): Promise<string[]> {
-  const registries = new Registries({ env, plainHttp: true, attempts: 1 });
+  const registries = new Registries({ env, plainHttp: true, attempts: 1, connectTimeout: 500 });
   try {
     return await registries.tags(parseReference(`${host}/a/b`));
   } finally {
@@ -33,6 +34,41 @@ describe('a proxy', () => {
     },
   );
 
+  // 192.0.2.0/24 is nobody's (RFC 5737): who asks there himself gets no answer.
+  it.each(['192.0.2.0/24', '10.0.0.0/8 192.0.2.7:5000'])(
+    'is not used for the addresses that NO_PROXY=%s names',
+    async (none) => {
+      const env = { HTTP_PROXY: `http://${proxy.host}`, NO_PROXY: none };
+      await expect(tags(env, '192.0.2.7:5000')).rejects.toMatchObject({ code: 'UNREACHABLE' });
+      expect(proxy.asked).toEqual([]);
+      expect(await tags(env, '198.51.100.7:5000')).toEqual(['by-proxy']);
+    },
+  );
+
+  it.each(['localhost', '127.0.0.2', '[::1]', '0.0.0.0'])(
+    'is never used for this machine as %s',
+    async (host) => {
+      // Nobody listens there.
+      const asked = tags({ HTTP_PROXY: `http://${proxy.host}` }, `${host}:9`);
+      await expect(asked).rejects.toMatchObject({ code: 'UNREACHABLE' });
+      expect(proxy.asked).toEqual([]);
+    },
+  );
+
+  it('may be named without a scheme', async () => {
+    expect(await tags({ HTTP_PROXY: proxy.host })).toEqual(['by-proxy']);
+  });
+
+  it.each(['ftp://ada:secret@proxy.example', 'http://ada:secret@a b'])(
+    'that is none is told of by the name of its variable: %s',
+    async (text) => {
+      const error = await tags({ http_proxy: text }).catch((error: unknown) => error);
+      expect(error).toMatchObject({ code: 'UNREACHABLE' });
+      expect((error as Error).message).toMatch(/^the proxy that http_proxy names is no URL/);
+      expect((error as Error).message).not.toContain('secret');
+    },
+  );
+
   it('is never used for this machine', async () => {
     const registry = await WebServer.start((_request, response) =>
       answer(response, 200, '{"tags":["direct"]}'),
@@ -43,6 +79,55 @@ describe('a proxy', () => {
     } finally {
       await registry.stop();
     }
+  });
+});
+
+describe('NO_PROXY', () => {
+  const all: [string, string[], string[]][] = [
+    [
+      '',
+      ['http://127.9.9.9', 'https://localhost:5000', 'http://a.localhost'],
+      ['http://a.example', 'http://10.0.0.1'],
+    ],
+    ['*', ['http://a.example', 'http://192.0.2.1', 'http://[2001:db8::1]'], []],
+    [
+      'Corp.Example',
+      ['http://corp.example', 'https://a.b.CORP.example:5000', 'http://corp.example.'],
+      ['http://notcorp.example', 'http://corp.example.org'],
+    ],
+    [
+      '.corp.example,*.other.example',
+      ['http://a.corp.example', 'http://b.other.example'],
+      ['http://a.example'],
+    ],
+    [
+      'corp.example:5000',
+      ['http://a.corp.example:5000'],
+      ['http://corp.example', 'http://corp.example:5001'],
+    ],
+    ['corp.example:443', ['https://corp.example'], ['http://corp.example']],
+    [
+      '10.0.0.0/8',
+      ['http://10.255.0.1', 'http://[::ffff:10.1.2.3]:5000'],
+      ['http://11.0.0.1', 'http://ten.example'],
+    ],
+    ['10.1.2.3/31', ['http://10.1.2.2', 'http://10.1.2.3'], ['http://10.1.2.4']],
+    ['0.0.0.0/0', ['http://1.2.3.4'], ['http://a.example', 'http://[2001:db8::1]']],
+    ['192.0.2.1:5000', ['http://192.0.2.1:5000'], ['http://192.0.2.1', 'http://192.0.2.2:5000']],
+    // No suffix of an address is an address.
+    ['0.1,2.1', [], ['http://10.0.0.1', 'http://192.0.2.1']],
+    [
+      'fd00::/8 [2001:db8::1]:5000,2001:db8::2',
+      ['http://[fd12::9]', 'http://[2001:db8::1]:5000', 'http://[2001:db8:0::2]:80'],
+      ['http://[fe00::1]', 'http://[2001:db8::1]', 'http://10.0.0.1'],
+    ],
+    // What cannot be read.
+    ['10.0.0.0/33,a.example/8,/,:,10.0.0.0/,[::1', [], ['http://10.0.0.1', 'http://a.example']],
+  ];
+  it.each(all)('%j covers %j, not %j', (list, covered, others) => {
+    const none = new NoProxy(list);
+    const urls = [...covered, ...others].map((url) => new URL(url));
+    expect(urls.filter((url) => none.covers(url))).toEqual(covered.map((url) => new URL(url)));
   });
 });
 
