@@ -2,37 +2,46 @@ import { writeAscii } from './text.js';
 
 /** Writers of numbers, as those of text: each takes a buffer and a position and returns the position after. */
 
-/** Unsigned, up to 2^32-1. */
+/** The two digits of each number below 100. */
+const PAIRS = Uint8Array.from(
+  { length: 200 },
+  (_, i) => 48 + (i % 2 === 0 ? Math.floor(i / 20) : (i >> 1) % 10),
+);
+
+/** Unsigned, up to 2^32-1. Four digits a division: an integer multiplication does for what is below 10,000. */
 export function writeUnsigned(out: Uint8Array, p: number, value: number): number {
+  if (value < 1e4) return writeShort(out, p, value);
+  const top = (value / 1e4) >>> 0;
+  const low = value - top * 1e4;
+  if (top < 1e4) return writeFour(out, writeShort(out, p, top), low);
+  const first = (top / 1e4) >>> 0;
+  return writeFour(out, writeFour(out, writeShort(out, p, first), top - first * 1e4), low);
+}
+
+/** Below 10,000. */
+function writeShort(out: Uint8Array, p: number, value: number): number {
   if (value < 10) {
     out[p] = 48 + value;
     return p + 1;
   }
-  let rest = value;
-  const digits =
-    value < 100
-      ? 2
-      : value < 1000
-        ? 3
-        : value < 1e4
-          ? 4
-          : value < 1e5
-            ? 5
-            : value < 1e6
-              ? 6
-              : value < 1e7
-                ? 7
-                : value < 1e8
-                  ? 8
-                  : value < 1e9
-                    ? 9
-                    : 10;
-  for (let q = p + digits - 1; q >= p; q--) {
-    const next = (rest / 10) >>> 0;
-    out[q] = 48 + rest - next * 10;
-    rest = next;
-  }
-  return p + digits;
+  if (value < 100) return writePair(out, p, value);
+  const hundreds = (value * 5243) >>> 19;
+  const rest = value - hundreds * 100;
+  if (hundreds >= 10) return writePair(out, writePair(out, p, hundreds), rest);
+  out[p] = 48 + hundreds;
+  return writePair(out, p + 1, rest);
+}
+
+/** Below 10,000, with leading zeros. 5243 / 2^19 is 1/100, near enough below 43,699. */
+function writeFour(out: Uint8Array, p: number, value: number): number {
+  const hundreds = (value * 5243) >>> 19;
+  return writePair(out, writePair(out, p, hundreds), value - hundreds * 100);
+}
+
+function writePair(out: Uint8Array, p: number, value: number): number {
+  out[p] = PAIRS[2 * value]!;
+  out[p + 1] = PAIRS[2 * value + 1]!;
+  return p + 2;
 }
 
 export function writeSigned(out: Uint8Array, p: number, value: number): number {
@@ -43,13 +52,10 @@ export function writeSigned(out: Uint8Array, p: number, value: number): number {
 
 /** Nine digits, with leading zeros. */
 export function writeNine(out: Uint8Array, p: number, value: number): number {
-  let rest = value;
-  for (let q = p + 8; q >= p; q--) {
-    const next = (rest / 10) >>> 0;
-    out[q] = 48 + rest - next * 10;
-    rest = next;
-  }
-  return p + 9;
+  const top = (value / 1e4) >>> 0;
+  const first = (top / 1e4) >>> 0;
+  out[p] = 48 + first;
+  return writeFour(out, writeFour(out, p + 1, top - first * 1e4), value - top * 1e4);
 }
 
 /** Unsigned 64 bits, exact. */

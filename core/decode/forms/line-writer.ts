@@ -19,6 +19,8 @@ type WriteData = (
 
 const PREFIX = '{"timestamp":"';
 const NANOS_AT = PREFIX.length + '2026-01-02T03:04:05.'.length;
+/** Words of a head that have bytes of the nanoseconds. */
+const NANOS_WORDS = [NANOS_AT >> 3, (NANOS_AT + 8) >> 3] as const;
 
 /** Makes the form `ndjson`. */
 export class LineWriter {
@@ -29,8 +31,11 @@ export class LineWriter {
   /** From the nanoseconds to the data, the same for every line. */
   private readonly rest: string;
   private second = Number.NaN;
-  /** The line up to its data, of the second `second`, as little-endian words; the last one is filled up with zeros. */
-  private headWords: Uint32Array = new Uint32Array(0);
+  private nanos = Number.NaN;
+  /** The line up to its data, at `second` and `nanos`, filled up with zeros to whole words. */
+  private head = Buffer.alloc(0);
+  /** The same as little-endian doubles, which no UTF-8 makes NaN. */
+  private headWords: Float64Array = new Float64Array(0);
   private headLength = 0;
   /** Where lines are written that are then copied out. */
   private scratch = new Uint8Array(64 * 1024);
@@ -68,13 +73,14 @@ export class LineWriter {
       const o = offsets[r]!;
       time.at(memory, o);
       if (base.seconds !== this.second) this.begin(base.seconds);
+      if (base.nanos !== this.nanos && !time.own) this.setNanos(base.nanos);
       const { headWords } = this;
-      const needed = headWords.length * 4 + this.maxData + 2;
+      const needed = headWords.length * 8 + this.maxData + 2;
       if (this.buffer.length - p < needed) this.grow(p, needed);
       const { buffer, words } = this;
       // A loop of stores: for so few bytes a call costs more than what it copies.
-      for (let i = 0; i < headWords.length; i++) words.setUint32(p + 4 * i, headWords[i]!, true);
-      writeNine(buffer, p + NANOS_AT, base.nanos);
+      for (let i = 0; i < headWords.length; i++) words.setFloat64(p + 8 * i, headWords[i]!, true);
+      if (time.own) writeNine(buffer, p + NANOS_AT, base.nanos);
       p = writeData(memory, o, buffer, words, p + this.headLength, keys, enums);
       buffer[p++] = 0x7d;
       buffer[p++] = 0x0a;
@@ -94,11 +100,22 @@ export class LineWriter {
   private begin(second: number): void {
     const head = Buffer.from(PREFIX + secondText(second) + this.rest);
     this.second = second;
+    this.nanos = 0;
     this.headLength = head.length;
-    const padded = Buffer.concat([head, Buffer.alloc(3)]);
-    this.headWords = Uint32Array.from({ length: (head.length + 3) >> 2 }, (_, i) =>
-      padded.readUInt32LE(4 * i),
-    );
+    this.head = Buffer.concat([head, Buffer.alloc(7)]);
+    this.headWords = new Float64Array((head.length + 7) >> 3);
+    this.copyWords(0, this.headWords.length - 1);
+  }
+
+  /** Of a whole drain, whose records have no time of their own. */
+  private setNanos(nanos: number): void {
+    this.nanos = nanos;
+    writeNine(this.head, NANOS_AT, nanos);
+    this.copyWords(...NANOS_WORDS);
+  }
+
+  private copyWords(first: number, last: number): void {
+    for (let i = first; i <= last; i++) this.headWords[i] = this.head.readDoubleLE(8 * i);
   }
 
   private grow(used: number, needed: number): void {
