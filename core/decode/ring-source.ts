@@ -9,8 +9,11 @@ const MAX_DRAIN_BYTES = 4 << 20;
 const MIN_DRAIN_BYTES = 64 << 10;
 /** Share of a ring that is read in one drain: it is free again only when that has ended. */
 const DRAIN_SHARE = 4;
-/** Share of a ring that may fill while nobody looks: what is left is for bursts. */
+/** Share of a ring that may fill in a nap at high rates, and at low ones: what is left is for bursts. */
 const NAP_SHARE = 8;
+const NAP_SHARE_CALM = 4;
+/** ms of records at the present rate for which a nap leaves half the ring: somebody may be late. */
+const NAP_LATE_MS = 25;
 /** Records a second from which a pause before the next drain pays: fewer wake-ups, bigger batches. */
 const NAP_RATE = 4_000;
 const NAP_MAX_MS = 50;
@@ -61,6 +64,7 @@ export class RingSource {
   /** Records of one drain at the most: half after a failure, on the way to one that the decoder fails at; then twice as many. */
   private maxRecords = TABLE_RECORDS;
   private rate = 0;
+  private byteRate = 0;
   private lastDrain = 0;
   private stopping = false;
   private closed = false;
@@ -216,18 +220,21 @@ export class RingSource {
     this.rest(0);
   }
 
-  /** Records a second, forgetting exponentially. */
-  private measure({ records }: DrainResult): void {
+  /** Records and bytes a second, forgetting exponentially. */
+  private measure({ records, bytes }: DrainResult): void {
     const now = performance.now();
     const seconds = Math.max((now - this.lastDrain) / 1000, 1e-4);
     this.lastDrain = now;
     const weight = Math.min(1, seconds / 0.1);
     this.rate += (records / seconds - this.rate) * weight;
+    this.byteRate += (bytes / seconds - this.byteRate) * weight;
   }
 
   /** Bytes that are worth a drain at any rate. */
   private get napFill(): number {
-    return this.owner.size / NAP_SHARE;
+    const { size } = this.owner;
+    const late = (this.byteRate * NAP_LATE_MS) / 1000;
+    return Math.round(Math.max(size / NAP_SHARE, Math.min(size / NAP_SHARE_CALM, size / 2 - late)));
   }
 
   /** ms that records may wait for others at high rates. A share of the ring that fills ends it. */

@@ -19,9 +19,17 @@ constexpr int kEvents = 64;
 /** Bytes a second that no ring takes for long: memory is not so fast. */
 constexpr int64_t kFastest = int64_t{4} << 30;
 
+/** A nap's looks are so much rarer while little comes, and not rarer than each kCalmLook for its sake. */
+constexpr int64_t kCalm = 4;
+constexpr int64_t kCalmLook = 8;
+/** Share of a ring that fills between two looks when much comes. */
+constexpr uint64_t kBurst = 32;
+
 /** How often a napping ring is looked at: so often that a burst finds most of it free, once a millisecond at the most. */
-std::chrono::milliseconds NapLook(const RingMemory& ring) {
-  return std::chrono::milliseconds(std::max<int64_t>(1, int64_t{ring.size()} * 1000 / kFastest));
+std::chrono::milliseconds NapLook(const RingMemory& ring, bool calm) {
+  const int64_t fast = int64_t{ring.size()} * 1000 / kFastest;
+  const int64_t look = calm ? std::max(fast, std::min(fast * kCalm, kCalmLook)) : fast;
+  return std::chrono::milliseconds(std::max<int64_t>(1, look));
 }
 
 uint64_t Unreleased(const RingMemory& ring) {
@@ -90,7 +98,7 @@ int Poller::Patience() {
   auto next = next_look_;
   const auto now = std::chrono::steady_clock::now();
   for (const auto& [id, watched] : watched_) {
-    if (watched.state == State::kNapping) next = std::min({next, watched.end, now + NapLook(*watched.ring)});
+    if (watched.state == State::kNapping) next = std::min({next, watched.end, now + NapLook(*watched.ring, watched.calm)});
   }
   auto left = std::chrono::ceil<std::chrono::milliseconds>(next - now);
   return static_cast<int>(std::max<int64_t>(left.count(), 0));
@@ -113,7 +121,10 @@ void Poller::Look() {
   if (slow) next_look_ = now + interval_;
   for (auto& [id, watched] : watched_) {
     if (watched.state == State::kNapping) {
-      if (now >= watched.end || Unreleased(*watched.ring) >= watched.fill) Report(id, watched);
+      const uint64_t unreleased = Unreleased(*watched.ring);
+      watched.calm = unreleased - std::min(watched.seen, unreleased) < watched.ring->size() / kBurst;
+      watched.seen = unreleased;
+      if (now >= watched.end || unreleased >= watched.fill) Report(id, watched);
     } else if (slow && watched.state == State::kArmed && Unreleased(*watched.ring) > 0) {
       Report(id, watched);
     }
@@ -157,6 +168,7 @@ void Poller::Nap(uint32_t id, std::chrono::milliseconds longest, uint64_t fill) 
   watched.state = State::kNapping;
   watched.end = std::chrono::steady_clock::now() + longest;
   watched.fill = fill;
+  watched.seen = Unreleased(*watched.ring);
   Nudge();
 }
 

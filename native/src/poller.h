@@ -52,6 +52,9 @@ class Poller {
     /** Of a nap. */
     std::chrono::steady_clock::time_point end;
     uint64_t fill = 0;
+    /** Unreleased bytes at the last look, and whether few had come since the one before. */
+    uint64_t seen = 0;
+    bool calm = false;
   };
 
   void Loop();
