@@ -29,7 +29,8 @@ export interface Entry {
   /** By bucket, the one that came last at the end; a counter's is 0. */
   exemplars: Map<number, Exemplar> | undefined;
   start: bigint;
-  updated: bigint;
+  /** Of a ring: when a record last came, Unix ms. */
+  updated: number;
   /** Number of the last read that had it. */
   seen: number;
   /** Whether it is shown: not after its key was deleted, or it expired. */
@@ -116,7 +117,7 @@ export class SourceSeries {
       counts: kind === 'histogram' && !bounds ? new Map() : undefined,
       exemplars: undefined,
       start: time,
-      updated: time,
+      updated: milliseconds(time),
       seen: -1,
       alive: true,
     };
@@ -151,10 +152,11 @@ export class SourceSeries {
   private add(output: GroupOutput, time: bigint): void {
     const { kind, bounds } = this.source;
     const width = (bounds?.length ?? 0) + 1;
+    const now = milliseconds(time);
     for (let i = 0; i < output.ids.length; i++) {
       const id = output.ids[i]!;
       const entry = this.of(id, time);
-      entry.updated = time;
+      entry.updated = now;
       const isFolded = id !== 0 && entry.labelValues === undefined;
       if (isFolded)
         this.overflowed += this.source.countsRecords ? Number(output.values[0]![i]!) : bounds ? 0 : 1;
@@ -197,7 +199,6 @@ export class SourceSeries {
         if (counter && value < entry.values[v]!) entry.start = time;
         entry.values[v] = value;
       }
-      entry.updated = time;
       entry.seen = this.reads;
     }
   }
@@ -208,7 +209,6 @@ export class SourceSeries {
       const counts = entry.counts!;
       if (entry.seen !== this.reads) counts.clear();
       entry.seen = this.reads;
-      entry.updated = time;
       const bound = this.boundOf(Number(output.bucketValues![i]!));
       counts.set(bound, (counts.get(bound) ?? 0) + Number(output.values[0]![i]!));
     }
@@ -223,7 +223,7 @@ export class SourceSeries {
   expire(now: bigint): void {
     const { expire, source } = this.source;
     if (expire === undefined || source !== 'ring') return;
-    const oldest = now - BigInt(Math.round(expire)) * 1_000_000n;
+    const oldest = milliseconds(now) - expire;
     for (const entry of this.entries.values()) if (entry.updated < oldest) this.forget(entry);
   }
 
@@ -309,4 +309,9 @@ function plus(a: number | bigint, b: number | bigint): number | bigint {
   if (typeof a === 'number' && !Number.isInteger(a)) return a + Number(b);
   if (typeof b === 'number' && !Number.isInteger(b)) return Number(a) + b;
   return BigInt(a) + BigInt(b);
+}
+
+/** A number is written into its place where a bigint would be a new object for each series and drain. */
+function milliseconds(ns: bigint): number {
+  return Number(ns) / 1e6;
 }
