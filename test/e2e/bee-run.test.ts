@@ -179,7 +179,7 @@ describe('bee run', () => {
     [['CONTROLS', '--param', 'scael=1'], /has no parameter "scael".*Did you mean "scale"/, 2],
     [['CONTROLS', '--param', 'scale'], /expected name=value/, 2],
     [['CONTROLS', '--filter', 'print_controls,way'], /expected map,key,regex/, 2],
-    [['CONTROLS', '--filter', 'print_controls,way,('], /[Uu]nterminated group/, 2],
+    [['CONTROLS', '--filter', 'print_controls,way,('], /missing closing \)/, 2],
     [['CONTROLS', '--hist-buckets', 'print_controls,[3,1]'], /ascending/, 2],
     [['CONTROLS', '--hist-buckets', 'no_map,[1,2]'], /no map "no_map"/, 2],
     [['CONTROLS', '--prom-port', '70000'], /expected a port/, 2],

@@ -4,7 +4,7 @@ import { type LoadedConfig, parseConfig } from '../../../config/index.js';
 import { networkReference, parseReference } from '../../oci/index.js';
 import { CliError } from '../errors.js';
 import type { RegistryFlags } from '../registry-flags.js';
-import { parseBuckets, parseParam, parseValueKey, shownFilters } from './map-flags.js';
+import { parseBuckets, parseFilter, parseParam, parseValueKey } from './map-flags.js';
 
 /** Flags of `bee run` that end up in the agent's config. */
 export interface RunFlags extends RegistryFlags {
@@ -40,7 +40,7 @@ export function runConfig(
     maps[map] = { ...maps[map], value };
   }
   // Named here, a map that the probe does not have is an error of the config.
-  for (const map of shownFilters(flags.filter).keys()) maps[map] ??= {};
+  for (const { map } of flags.filter.map(parseFilter)) maps[map] ??= {};
   const params = Object.fromEntries(
     flags.param.map((text) => {
       const { name, value } = parseParam(text);

@@ -28,13 +28,13 @@ export async function runProbe(source: string, options: RunOptions, context: Con
   const given = sourceOf(source, host.cwd);
   // What is wrong with the flags is told before anything is pulled or made.
   configOf(given, options, context);
+  const filters = await shownFilters(options.filter);
   const pins = {
     maps: options.pinMaps && pinFolder('--pin-maps', options.pinMaps, host.cwd),
     programs: options.pinProgs && pinFolder('--pin-progs', options.pinProgs, host.cwd),
   };
   const there = 'file' in given ? given : { image: await pullMissing(given.image, options, context) };
   const loaded = configOf(there, options, context);
-  const filters = shownFilters(options.filter);
   const view = options.tty ? await openView(context, filters) : undefined;
   const log = createLogger({
     level: options.debug || terminal.verbose ? 'debug' : 'warn',

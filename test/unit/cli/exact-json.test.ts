@@ -26,7 +26,7 @@ describe('exact JSON', () => {
 describe('--filter in a pipe', () => {
   const shown = async (filter: string, ...data: string[]): Promise<string[]> => {
     const lines: string[] = [];
-    const sink = await linesSink(shownFilters([filter]), async (text) => {
+    const sink = await linesSink(await shownFilters([filter]), async (text) => {
       lines.push(
         ...Buffer.from(text as Uint8Array)
           .toString()
