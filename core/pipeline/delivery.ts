@@ -70,7 +70,7 @@ export class Delivery {
           ledger.deliver(batch, result.rejected ?? 0);
           if (result.rejected) {
             const events = Math.min(result.rejected, batch.count);
-            health.refuse(events, 'the destination rejected them', false);
+            health.refuse(events, result.error ?? 'the destination rejected them', false);
           }
           gate.succeeded(epoch);
           health.succeed();

@@ -1,8 +1,8 @@
-import { defineSink } from '../sdk/index.js';
+import { BatchParts, defineSink } from '../sdk/index.js';
 import { type LokiOptions, options } from './options.js';
 import { Order } from './order.js';
 import { Pusher } from './push.js';
-import { needsRows, type Shape, streamsOf } from './streams.js';
+import { cut, needsRows, type Shape, streamsOf } from './streams.js';
 
 export type { LokiOptions };
 
@@ -27,13 +27,16 @@ export default defineSink<LokiOptions>({
     const shape = shapeOf(chosen);
     const pusher = await Pusher.open(chosen, context.directory);
     const order = new Order();
+    const parts = new BatchParts();
     let closed = false;
     return {
       async write(batch, { signal }) {
         if (closed) return { status: 'closed' };
         const streams = streamsOf(batch, shape);
         order.arrange(batch, streams);
-        return pusher.push(streams, signal);
+        return parts.write(batch.data, batch.count, (from, to) =>
+          pusher.push(cut(streams, from, to), signal),
+        );
       },
       close() {
         closed = true;

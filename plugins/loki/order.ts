@@ -1,10 +1,11 @@
 import type { EventBatch } from '../sdk/index.js';
+import { compare, type Instant, next } from './line-time.js';
 import type { Entry, Stream } from './streams.js';
 
 /** The latest time that an event of a map had of its own, and the one that was given to the last of these. */
 interface Tie {
-  readonly own: bigint;
-  readonly given: bigint;
+  readonly own: Instant;
+  readonly given: Instant;
 }
 
 /** Probes and maps are few; a disk buffer may hold those of many runs. */
@@ -16,36 +17,53 @@ const MAX_MAPS = 1024;
  * behind the one before, also where a drain comes in several batches.
  */
 export class Order {
-  private readonly ends = new Map<
-    string,
-    { data: object; before: Tie | undefined; after: Tie | undefined }
-  >();
+  /** By map: where its latest batch ended. */
+  private readonly ends = new Map<string, Tie | undefined>();
+  /** Where the batch before each one had ended: several may be on their way, and any of them may come again. */
+  private readonly starts = new WeakMap<object, { readonly before: Tie | undefined }>();
 
   /** Sort the streams of a batch by time, and set times apart. The same batch again gets the same times. */
   arrange({ data, probe, map }: EventBatch, streams: readonly Stream[]): void {
     const key = `${probe}\0${map}`;
-    const end = this.ends.get(key);
-    const before = end?.data === data ? end.before : end?.after;
-    let after = before;
-    for (const { entries } of streams) {
-      sortByTime(entries);
-      let least: bigint | undefined;
-      for (const entry of entries) {
-        const own = entry.timestamp;
-        if (least === undefined) least = before && own >= before.own ? before.given + 1n : own;
-        if (own < least) entry.timestamp = least;
-        least = entry.timestamp + 1n;
-        if (!after || own > after.own || (own === after.own && entry.timestamp > after.given))
-          after = { own, given: entry.timestamp };
-      }
-    }
+    const again = this.starts.get(data);
+    const before = again ? again.before : this.ends.get(key);
+    const after = setApart(streams, before);
+    if (again) return;
+    this.starts.set(data, { before });
     this.ends.delete(key);
-    this.ends.set(key, { data, before, after });
+    this.ends.set(key, after);
     if (this.ends.size > MAX_MAPS) this.ends.delete(this.ends.keys().next().value ?? key);
   }
 }
 
+function setApart(streams: readonly Stream[], before: Tie | undefined): Tie | undefined {
+  let after = before;
+  for (const { entries } of streams) {
+    sortByTime(entries);
+    let least: Instant | undefined;
+    for (const entry of entries) {
+      const { seconds, nanos } = entry;
+      const late = after ? compare(entry, after.own) : 1;
+      least ??= before && compare(entry, before.own) >= 0 ? next(before.given) : entry;
+      if (compare(entry, least) < 0) {
+        entry.seconds = least.seconds;
+        entry.nanos = least.nanos;
+      }
+      least = next(entry);
+      if (!after || late > 0 || (late === 0 && compare(entry, after.given) > 0))
+        after = {
+          own: { seconds, nanos },
+          given: { seconds: entry.seconds, nanos: entry.nanos },
+        };
+    }
+  }
+  return after;
+}
+
 function sortByTime(entries: Entry[]): void {
-  if (entries.some(({ timestamp }, i) => i > 0 && timestamp < entries[i - 1]!.timestamp))
-    entries.sort((a, b) => (a.timestamp < b.timestamp ? -1 : a.timestamp > b.timestamp ? 1 : 0));
+  for (let i = 1; i < entries.length; i++)
+    if (compare(entries[i]!, entries[i - 1]!) < 0) {
+      entries.sort(compare);
+      return;
+    }
 }

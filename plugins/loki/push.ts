@@ -4,7 +4,7 @@ import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import type { WriteResult } from '../sdk/index.js';
+import type { PartResult } from '../sdk/index.js';
 import { jsonPush } from './json.js';
 import type { LokiOptions } from './options.js';
 import { encodePush } from './protobuf.js';
@@ -14,6 +14,8 @@ import type { Stream } from './streams.js';
 const PUSH = '/loki/api/v1/push';
 /** What is read of an answer, for its message. */
 const MAX_ANSWER = 4096;
+const BAD_REQUEST = 400;
+const TOO_LARGE = 413;
 const TOO_MANY_REQUESTS = 429;
 /** Loki answers so while ingestion is blocked for the tenant: the push was not stored. */
 const INGESTION_BLOCKED = 260;
@@ -56,7 +58,7 @@ export class Pusher {
     return new Pusher(url, headers, options.format, agent);
   }
 
-  async push(streams: readonly Stream[], signal: AbortSignal): Promise<WriteResult> {
+  async push(streams: readonly Stream[], signal: AbortSignal): Promise<PartResult> {
     const json = this.format === 'json';
     const body = json ? await gzipped(jsonPush(streams)) : snappyCompress(encodePush(streams));
     const type = json
@@ -109,11 +111,16 @@ export class Pusher {
   }
 }
 
-/** 429 and 5xx come right by themselves; every other refusal is for good. */
-export function answerOf(status: number, retryAfter: string | undefined, text: string): WriteResult {
+/**
+ * 429 and 5xx come right by themselves; every other refusal is for good. 400 is for entries that do not pass, whose
+ * neighbours Loki has stored: in halves it is seen which these are. What was stored comes again with its time and its
+ * text, and stays one entry.
+ */
+function answerOf(status: number, retryAfter: string | undefined, text: string): PartResult {
   const error = `Loki answered ${status}${text.trim() === '' ? '' : `: ${text.trim()}`}`;
   if (status === INGESTION_BLOCKED) return { status: 'drop', error };
   if (status >= 200 && status < 300) return { status: 'ok' };
+  if (status === BAD_REQUEST || status === TOO_LARGE) return { status: 'split', error };
   if (status !== TOO_MANY_REQUESTS && status < 500) return { status: 'drop', error };
   const after = retryAfterMs(retryAfter);
   return after === undefined ? { status: 'retry', error } : { status: 'retry', error, after };

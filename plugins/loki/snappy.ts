@@ -3,19 +3,23 @@ const BLOCK = 65_536;
 const TABLE_BITS = 14;
 /** The last bytes of a block are never the start of a match: four bytes are read at once. */
 const MARGIN = 15;
+/** A call that copies costs more than a loop over so few bytes. */
+const SHORT = 32;
+
+/** One for all: nothing else runs while a push is compressed. */
+const table = new Uint16Array(1 << TABLE_BITS);
 
 /**
  * Snappy's block format. One hash table and greedy matches, as the reference does it: JSON lines shrink several
  * times. (The npm package `snappy` is a native module, which would have to be built for every platform.)
  */
 export function snappyCompress(input: Uint8Array): Uint8Array {
-  const out = new Uint8Array(32 + input.length + Math.floor(input.length / 6));
-  const table = new Uint16Array(1 << TABLE_BITS);
+  const out = Buffer.allocUnsafe(32 + input.length + Math.floor(input.length / 6));
   const view = new DataView(input.buffer, input.byteOffset, input.byteLength);
   let end = writeLength(out, input.length);
   for (let start = 0; start < input.length; start += BLOCK) {
     table.fill(0);
-    end = compressBlock(input, view, start, Math.min(start + BLOCK, input.length), table, out, end);
+    end = compressBlock(input, view, start, Math.min(start + BLOCK, input.length), out, end);
   }
   return out.subarray(0, end);
 }
@@ -36,7 +40,6 @@ function compressBlock(
   view: DataView,
   start: number,
   end: number,
-  table: Uint16Array,
   out: Uint8Array,
   to: number,
 ): number {
@@ -47,16 +50,21 @@ function compressBlock(
   // Where nothing matches, steps grow: noise costs little.
   let misses = 32;
   while (i < limit) {
-    const word = view.getUint32(i, true);
+    const word = view.getInt32(i, true);
     const slot = Math.imul(word, 0x1e35a7bd) >>> (32 - TABLE_BITS);
     const candidate = start + table[slot]!;
     table[slot] = i - start;
-    if (candidate >= i || view.getUint32(candidate, true) !== word) {
+    if (candidate >= i || view.getInt32(candidate, true) !== word) {
       i += misses++ >>> 5;
       continue;
     }
     misses = 32;
     let length = 4;
+    while (
+      i + length + 4 <= end &&
+      view.getInt32(candidate + length, true) === view.getInt32(i + length, true)
+    )
+      length += 4;
     while (i + length < end && input[candidate + length] === input[i + length]) length++;
     at = writeLiteral(input, literal, i, out, at);
     at = writeCopy(i - candidate, length, out, at);
@@ -80,7 +88,8 @@ function writeLiteral(input: Uint8Array, from: number, to: number, out: Uint8Arr
     out[at++] = n & 0xff;
     out[at++] = n >>> 8;
   }
-  out.set(input.subarray(from, to), at);
+  if (length < SHORT) for (let i = 0; i < length; i++) out[at + i] = input[from + i]!;
+  else out.set(input.subarray(from, to), at);
   return at + length;
 }
 

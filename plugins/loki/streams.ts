@@ -1,19 +1,22 @@
 import type { EventBatch, Row } from '../sdk/index.js';
-import { lineTime } from './line-time.js';
+import { LineClock } from './line-time.js';
 import { fieldsOf, type Selector, sanitizeName } from './selector.js';
 
 export type Pairs = readonly (readonly [string, string])[];
 
+/** One event: its time, and where its JSON stands in the stream's text, without its newline. */
 export interface Entry {
-  /** Unix time, ns. */
-  timestamp: bigint;
-  /** The event's JSON, without its newline. */
-  readonly line: Uint8Array;
+  /** Unix time, in whole seconds and what is left of it. */
+  seconds: number;
+  nanos: number;
+  readonly from: number;
+  readonly to: number;
   readonly metadata: Pairs;
 }
 
 export interface Stream {
   readonly labels: Pairs;
+  readonly text: Uint8Array;
   readonly entries: Entry[];
 }
 
@@ -32,21 +35,50 @@ export function needsRows({ labels, metadata }: Shape): boolean {
 export function streamsOf(batch: EventBatch, shape: Shape): Stream[] {
   const { ndjson, lineEnds, count } = batch;
   const rows = needsRows(shape) ? [...batch.rows()] : undefined;
-  const streams = new Map<string, { labels: Pairs; entries: Entry[] }>();
-  const fixedStream = shape.labels.some(({ kind }) => kind === 'data') ? undefined : labelsOf(batch, shape);
-  for (let i = 0; i < count; i++) {
-    const labels = fixedStream ?? labelsOf(batch, shape, rows?.[i]);
+  const streams = new Map<string, Stream>();
+  const streamOf = (labels: Pairs): Stream => {
     const key = JSON.stringify(labels);
     let stream = streams.get(key);
     if (!stream) {
-      stream = { labels, entries: [] };
+      stream = { labels, text: ndjson, entries: [] };
       streams.set(key, stream);
     }
-    const line = ndjson.subarray(i === 0 ? 0 : lineEnds[i - 1], lineEnds[i]! - 1);
-    const metadata = shape.metadata.length === 0 ? [] : pairs(batch, shape.metadata, new Map(), rows?.[i]);
-    stream.entries.push({ timestamp: lineTime(line), line, metadata });
+    return stream;
+  };
+  const only = shape.labels.some(({ kind }) => kind === 'data')
+    ? undefined
+    : streamOf(labelsOf(batch, shape));
+  const common = shape.metadata.some(({ kind }) => kind === 'data') ? undefined : metadataOf(batch, shape);
+  const clock = new LineClock(ndjson);
+  let from = 0;
+  for (let i = 0; i < count; i++) {
+    const to = lineEnds[i]!;
+    clock.read(from);
+    const { seconds, nanos } = clock;
+    const metadata = common ?? metadataOf(batch, shape, rows?.[i]);
+    const { entries } = only ?? streamOf(labelsOf(batch, shape, rows?.[i]));
+    entries.push({ seconds, nanos, from, to: to - 1, metadata });
+    from = to;
   }
   return [...streams.values()];
+}
+
+/** The entries from one index up to another, all streams counted together. */
+export function cut(streams: readonly Stream[], from: number, to: number): Stream[] {
+  const parts: Stream[] = [];
+  let first = 0;
+  for (const stream of streams) {
+    const { length } = stream.entries;
+    const [start, end] = [Math.max(0, from - first), Math.min(length, to - first)];
+    if (start === 0 && end === length) parts.push(stream);
+    else if (start < end) parts.push({ ...stream, entries: stream.entries.slice(start, end) });
+    first += length;
+  }
+  return parts;
+}
+
+function metadataOf(batch: EventBatch, shape: Shape, row?: Row): Pairs {
+  return shape.metadata.length === 0 ? [] : pairs(batch, shape.metadata, new Map(), row);
 }
 
 function labelsOf(batch: EventBatch, shape: Shape, row?: Row): Pairs {

@@ -1,4 +1,5 @@
 export * from './batch.js';
+export * from './batch-parts.js';
 export * from './columns.js';
 export { checkDefinition, checkSink, resolveAccepts, resolveInterval } from './definition.js';
 export * from './definition-error.js';

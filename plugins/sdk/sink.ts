@@ -74,8 +74,8 @@ export interface WriteCall {
 
 /** What became of a batch. A throw counts as `retry`. */
 export type WriteResult =
-  /** Delivered; `rejected` of its events were refused for good by the destination (counted as lost, not retried). */
-  | { readonly status: 'ok'; readonly rejected?: number }
+  /** Delivered; `rejected` of its events were refused for good by the destination (counted as lost, not retried), for `error`. */
+  | { readonly status: 'ok'; readonly rejected?: number; readonly error?: string }
   /** Not delivered; try the same batch again, not before `after` ms. */
   | { readonly status: 'retry'; readonly after?: number; readonly error?: string }
   /** Will never be delivered: counted as lost. */

@@ -20,7 +20,7 @@ export function checkWriteResult(value: unknown, method: 'write' | 'writeMetrics
       if (rejected === undefined) return { status };
       if (!Number.isSafeInteger(rejected) || (rejected as number) < 0)
         return wrong('`rejected` is no number of events');
-      return { status, rejected: rejected as number };
+      return { status, rejected: rejected as number, ...said };
     case 'retry':
       if (after === undefined) return { status, ...said };
       if (typeof after !== 'number' || Number.isNaN(after) || after < 0)

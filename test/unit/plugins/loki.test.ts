@@ -20,18 +20,23 @@ let server: Server;
 let url: string;
 let pushes: Push[];
 let answer: { status: number; headers?: Record<string, string>; text?: string } | 'reset' | 'hang';
+/** What is answered to a push instead, where it says so. */
+let refuse: (push: Push) => Exclude<typeof answer, string> | undefined;
 let sink: Sink | undefined;
 
 beforeEach(async () => {
   pushes = [];
   answer = { status: 204 };
+  refuse = () => undefined;
   server = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
-      pushes.push({ headers: request.headers, body: Buffer.concat(chunks) });
-      if (answer === 'reset') request.socket.destroy();
-      else if (answer !== 'hang') response.writeHead(answer.status, answer.headers).end(answer.text);
+      const push = { headers: request.headers, body: Buffer.concat(chunks) };
+      pushes.push(push);
+      const given = refuse(push) ?? answer;
+      if (given === 'reset') request.socket.destroy();
+      else if (given !== 'hang') response.writeHead(given.status, given.headers).end(given.text);
     });
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -200,6 +205,14 @@ describe('the loki sink', () => {
         [second + 2, 'c'],
         [second + 3, 'c'],
       ]);
+    // Several are on their way at once, and any of them comes again.
+    const [first, other] = [batch([line(1, 'd')]), batch([line(1, 'e')])];
+    for (let i = 0; i < 2; i++) {
+      expect(await sent(first)).toEqual([[second + 4, 'd']]);
+      expect(await sent(other)).toEqual([[second + 5, 'e']]);
+    }
+    expect(await sent(first)).toEqual([[second + 4, 'd']]);
+    expect(await sent(batch([line(1, 'f')]))).toEqual([[second + 6, 'f']]);
     // What is older keeps its time, and what is newer.
     expect(await sent(batch([line(0, 'old'), line(2, 'new')]))).toEqual([
       [0, 'old'],
@@ -228,10 +241,6 @@ describe('the loki sink', () => {
       { status: 'retry', after: 7000 },
     ],
     [{ status: 503 }, { status: 'retry' }],
-    [
-      { status: 400, text: 'entry too far behind' },
-      { status: 'drop', error: expect.stringContaining('too far') },
-    ],
     [{ status: 260 }, { status: 'drop' }],
     [{ status: 401 }, { status: 'drop' }],
     [{ status: 307, headers: { location: 'http://127.0.0.1:1/' } }, { status: 'drop' }],
@@ -243,6 +252,67 @@ describe('the loki sink', () => {
     expect(result).toMatchObject(expected);
     expect(JSON.stringify(result)).not.toContain('secret');
     expect(pushes.length).toBe(1);
+  });
+
+  it.each([400, 413])('to %d tells apart what is taken and what is not', async (status) => {
+    await open({ format: 'json' });
+    const lines = Array.from({ length: 20 }, (_, i) => LINES[0]!.replace('"a"', `"${i === 7 ? 'bad' : i}"`));
+    const taken = new Set<string>();
+    refuse = (push) => {
+      const { streams } = JSON.parse(gunzipSync(push.body).toString()) as {
+        streams: { values: [string, string][] }[];
+      };
+      const texts = streams[0]!.values.map(
+        ([, line]) => (JSON.parse(line) as { data: { comm: string } }).data.comm,
+      );
+      if (texts.includes('bad')) return { status, text: 'entry too far behind' };
+      for (const text of texts) taken.add(text);
+      return undefined;
+    };
+    const given = batch(lines);
+    const signal = new AbortController().signal;
+    expect(await sink!.write!(given, { signal })).toEqual({
+      status: 'ok',
+      rejected: 1,
+      error: expect.stringContaining(`${status}: entry too far behind`),
+    });
+    expect(taken.size).toBe(19);
+    // The whole, then two halves five times.
+    expect(pushes.length).toBeLessThanOrEqual(11);
+
+    refuse = () => ({ status, text: 'none of it' });
+    pushes = [];
+    expect(await sink!.write!(batch(lines), { signal })).toEqual({
+      status: 'drop',
+      error: expect.stringContaining('none of it'),
+    });
+    expect(pushes.length).toBe(2 * 20 - 1);
+    pushes = [];
+    const many = Array.from({ length: 1000 }, () => LINES[0]!);
+    expect(await sink!.write!(batch(many), { signal })).toMatchObject({ status: 'drop' });
+    expect(pushes.length).toBe(2 * 32 + 1);
+  });
+
+  it('goes on where an attempt ended, and sends no part twice that was taken', async () => {
+    await open({ format: 'json' });
+    const sizes: number[] = [];
+    let busy = true;
+    refuse = (push) => {
+      const { streams } = JSON.parse(gunzipSync(push.body).toString()) as {
+        streams: { values: unknown[] }[];
+      };
+      const { length } = streams[0]!.values;
+      sizes.push(length);
+      if (length > 2) return { status: 413 };
+      return sizes.length === 3 && busy ? { status: 503 } : undefined;
+    };
+    const given = batch([...LINES, LINES[0]!]);
+    const signal = new AbortController().signal;
+    expect(await sink!.write!(given, { signal })).toMatchObject({ status: 'retry' });
+    expect(sizes).toEqual([4, 2, 2]);
+    busy = false;
+    expect(await sink!.write!(given, { signal })).toEqual({ status: 'ok' });
+    expect(sizes).toEqual([4, 2, 2, 2]);
   });
 
   it('gives up when the attempt is over', async () => {
@@ -277,6 +347,31 @@ describe('the loki sink', () => {
     await write();
     expect(pushes[0]!.headers.authorization).toBe('Bearer secret');
     rmSync(folder, { recursive: true });
+  });
+
+  it('writes times of any year, and says where a line has none', async () => {
+    await open();
+    const times = [
+      ['1969-12-31T23:59:58.999999999', -2, 999_999_999],
+      ['1970-01-01T00:00:00.000000000', 0, 0],
+      ['2026-01-02T03:04:05.000000127', 1767323045, 127],
+      ['2026-01-02T03:04:05.000000128', 1767323045, 128],
+      ['2262-04-11T23:47:16.854775807', 9223372036, 854775807],
+    ] as const;
+    const lines = times.map(([time]) => JSON.stringify({ timestamp: `${time}Z`, probe: 'p', data: {} }));
+    const { signal } = new AbortController();
+    expect(await sink!.write!(batch(lines), { signal })).toEqual({ status: 'ok' });
+    const stream = decode(decode(uncompress(pushes[0]!.body)).get(1)![0] as Buffer);
+    expect(
+      stream.get(2)!.map((one) => {
+        const time = decode(decode(one as Buffer).get(1)![0] as Buffer);
+        return [1, 2].map((field) => Number(BigInt.asIntN(64, time.get(field)![0] as bigint)));
+      }),
+    ).toEqual(times.map(([, ...parts]) => parts));
+    for (const wrong of ['2026-01-02T03:04:05.00000012xZ', '2026-13-02T03:04:05.000000123Z', ''])
+      await expect(
+        Promise.resolve().then(() => sink!.write!(batch([JSON.stringify({ timestamp: wrong })]), { signal })),
+      ).rejects.toThrow(/without its time/);
   });
 
   it('compresses so that everybody can read it', () => {
