@@ -1,5 +1,6 @@
 import type { Exemplar, Series } from '../../plugins/sdk/index.js';
 import type { GroupOutput } from '../decode/index.js';
+import { BucketCounts } from './bucket-counts.js';
 import { exponentialValue } from './exponential.js';
 import { renderLabels } from './labels.js';
 import type { SeriesSource } from './source.js';
@@ -24,8 +25,8 @@ export interface Entry {
   /** Ring histogram: counts a bucket. */
   readonly buckets: Float64Array | undefined;
   sum: number | bigint;
-  /** Entry histogram: bound → count. */
-  readonly counts: Map<number, number> | undefined;
+  /** Of an entry histogram. */
+  readonly counts: BucketCounts | undefined;
   /** By bucket, the one that came last at the end; a counter's is 0. */
   exemplars: Map<number, Exemplar> | undefined;
   start: bigint;
@@ -114,7 +115,7 @@ export class SourceSeries {
       values: families.map(() => 0),
       buckets: bounds ? new Float64Array(bounds.length + 1) : undefined,
       sum: 0,
-      counts: kind === 'histogram' && !bounds ? new Map() : undefined,
+      counts: kind === 'histogram' && !bounds ? new BucketCounts() : undefined,
       exemplars: undefined,
       start: time,
       updated: milliseconds(time),
@@ -140,6 +141,7 @@ export class SourceSeries {
       if (!this.hasRoom(time)) return this.of(0, time);
       entry.values.fill(0);
       entry.buckets?.fill(0);
+      entry.counts?.clear();
       entry.sum = 0;
       entry.exemplars = undefined;
       entry.start = time;
@@ -204,14 +206,19 @@ export class SourceSeries {
   }
 
   private replaceHistograms(output: GroupOutput, time: bigint): void {
+    const read: BucketCounts[] = [];
     for (let i = 0; i < output.ids.length; i++) {
       const entry = this.of(output.ids[i]!, time);
       const counts = entry.counts!;
-      if (entry.seen !== this.reads) counts.clear();
+      if (entry.seen !== this.reads) {
+        counts.begin();
+        read.push(counts);
+      }
       entry.seen = this.reads;
       const bound = this.boundOf(Number(output.bucketValues![i]!));
-      counts.set(bound, (counts.get(bound) ?? 0) + Number(output.values[0]![i]!));
+      counts.add(bound, Number(output.values[0]![i]!));
     }
+    for (const counts of read) counts.end();
   }
 
   /** +Infinity for a slot beyond every number. */
@@ -249,7 +256,7 @@ export class SourceSeries {
       const histogram = { ...value, count: total(value.counts), sum };
       return { labels, labelText, start, histogram, ...exemplarsOf(entry) };
     }
-    const sorted = [...entry.counts!].sort(([a], [b]) => a - b);
+    const sorted = entry.counts!.sorted();
     const finite = sorted.filter(([bound]) => Number.isFinite(bound));
     const counts = sorted.map(([, count]) => count);
     if (finite.length === sorted.length) counts.push(0);

@@ -4,15 +4,14 @@ import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import type { WriteResult } from '../sdk/index.js';
-import { partialSuccess } from './partial-success.js';
+import type { PartResult } from '../sdk/index.js';
+import type { Answer, Answers } from './answer.js';
 import type { Destination } from './settings.js';
 
 /** What is read of an answer. */
 const MAX_ANSWER = 64 * 1024;
-const MAX_WORDS = 300;
-/** Specification, "OTLP/HTTP Response": these, and no others, may be tried again. */
-const RETRYABLE = new Set([429, 502, 503, 504]);
+/** zlib's own are so small that most of a body's time would be spent between them. */
+const GZIP = { level: 1, chunkSize: 128 * 1024 };
 
 const gzipped = promisify(gzip);
 
@@ -20,17 +19,19 @@ const gzipped = promisify(gzip);
 export class OtlpClient {
   private constructor(
     private readonly to: Destination,
+    private readonly answers: Answers,
     private readonly agent: HttpAgent | HttpsAgent,
   ) {}
 
   /** Files are relative to `directory`. Throws where one cannot be read. */
-  static async open(to: Destination, directory: string): Promise<OtlpClient> {
+  static async open(to: Destination, directory: string, answers: Answers): Promise<OtlpClient> {
     const read = (file: string): Promise<Buffer> => readFile(resolve(directory, file));
     // No limit of its own: queue.concurrency is one, and what waits here would wait on its attempt's time.
     const keepAlive = { keepAlive: true };
-    if (to.url.protocol === 'http:') return new OtlpClient(to, new HttpAgent(keepAlive));
+    if (to.url.protocol === 'http:') return new OtlpClient(to, answers, new HttpAgent(keepAlive));
     return new OtlpClient(
       to,
+      answers,
       new HttpsAgent({
         ...keepAlive,
         ...(to.ca === undefined ? {} : { ca: await read(to.ca) }),
@@ -45,10 +46,10 @@ export class OtlpClient {
     return this.to.protocol === 'http/json';
   }
 
-  async send(plain: Uint8Array, signal: AbortSignal): Promise<WriteResult> {
+  async send(plain: Uint8Array, signal: AbortSignal): Promise<PartResult> {
     const { gzip: compressed, headers, url, timeout } = this.to;
     const late = timeout === undefined ? undefined : AbortSignal.timeout(timeout);
-    const body = compressed ? await gzipped(plain, { level: 1 }) : plain;
+    const body = compressed ? await gzipped(plain, GZIP) : plain;
     try {
       const answer = await this.post(
         body,
@@ -61,7 +62,7 @@ export class OtlpClient {
         },
         late ? AbortSignal.any([signal, late]) : signal,
       );
-      return resultOf(answer, this.json);
+      return this.answers.resultOf(answer, this.json);
     } catch (error) {
       const why = late?.aborted && !signal.aborted ? `no answer within ${timeout} ms` : messageOf(error);
       return { status: 'retry', error: `${url.origin}: ${why}` };
@@ -92,6 +93,7 @@ export class OtlpClient {
             done({
               status: response.statusCode ?? 0,
               retryAfter: response.headers['retry-after'],
+              contentType: response.headers['content-type'],
               body: Buffer.concat(chunks).subarray(0, MAX_ANSWER),
             }),
           );
@@ -104,36 +106,6 @@ export class OtlpClient {
   close(): void {
     this.agent.destroy();
   }
-}
-
-interface Answer {
-  readonly status: number;
-  readonly retryAfter: string | undefined;
-  readonly body: Buffer;
-}
-
-/** A partial success is a success: what was rejected is counted, and never sent again. */
-function resultOf({ status, retryAfter, body }: Answer, json: boolean): WriteResult {
-  if (status >= 200 && status < 300) {
-    const { rejected } = partialSuccess(body, json);
-    return rejected > 0 ? { status: 'ok', rejected } : { status: 'ok' };
-  }
-  const words = body
-    .toString('utf8')
-    .replace(/[^\x20-\x7e]+/g, ' ')
-    .trim()
-    .slice(0, MAX_WORDS);
-  const error = `the collector answered ${status}${words === '' ? '' : `: ${words}`}`;
-  if (!RETRYABLE.has(status)) return { status: 'drop', error };
-  const after = retryAfterMs(retryAfter);
-  return after === undefined ? { status: 'retry', error } : { status: 'retry', error, after };
-}
-
-/** Seconds, or a date (RFC 9110, 10.2.3). */
-function retryAfterMs(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
-  return Number.isFinite(ms) && ms > 0 ? ms : undefined;
 }
 
 function messageOf(error: unknown): string {

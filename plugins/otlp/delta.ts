@@ -3,6 +3,8 @@ import {
   DataPointType,
   type MetricData,
   type MetricProducer,
+  type ResourceMetrics,
+  type ScopeMetrics,
 } from '@opentelemetry/sdk-metrics';
 import {
   type Exemplar,
@@ -11,6 +13,7 @@ import {
   HistogramPoint,
   NumberPoint,
 } from '../sdk/index.js';
+import { STRIDE, turn } from './turn.js';
 
 type Point = NumberPoint | HistogramPoint | ExponentialPoint;
 
@@ -18,19 +21,32 @@ type Point = NumberPoint | HistogramPoint | ExponentialPoint;
 export class DeltaProducer implements MetricProducer {
   private last = new Map<string, Point>();
   private pending: Map<string, Point> | undefined;
+  /** Of which series, and of which of its points, a difference is. */
+  private readonly sources = new WeakMap<object, { readonly key: string; readonly point: Point }>();
 
   constructor(private readonly cumulative: MetricProducer) {}
 
-  /** Calling again before {@link taken} gives the same difference, and what came since. */
+  /** Calling again before {@link taken} gives the same difference, and what came since. Lets the event loop turn. */
   async collect(): ReturnType<MetricProducer['collect']> {
     const { resourceMetrics, errors } = await this.cumulative.collect();
-    const next = new Map<string, Point>();
-    const scopeMetrics = resourceMetrics.scopeMetrics.map(({ scope, metrics }) => ({
-      scope,
-      metrics: metrics.map((metric) => this.difference(metric, next)),
-    }));
-    this.pending = next;
+    this.pending = new Map();
+    const scopeMetrics: ScopeMetrics[] = [];
+    for (const { scope, metrics } of resourceMetrics.scopeMetrics) {
+      const differences: MetricData[] = [];
+      for (const metric of metrics) differences.push(await this.difference(metric, this.pending));
+      scopeMetrics.push({ scope, metrics: differences });
+    }
     return { resourceMetrics: { ...resourceMetrics, scopeMetrics }, errors };
+  }
+
+  /** These of the last reading's points have arrived, and others perhaps will. */
+  partTaken({ scopeMetrics }: Pick<ResourceMetrics, 'scopeMetrics'>): void {
+    for (const { metrics } of scopeMetrics)
+      for (const { dataPoints } of metrics)
+        for (const point of dataPoints) {
+          const source = this.sources.get(point);
+          if (source) this.last.set(source.key, source.point);
+        }
   }
 
   /** The last reading has arrived: differences are to it from now on. Series that are gone are forgotten. */
@@ -39,48 +55,38 @@ export class DeltaProducer implements MetricProducer {
     this.pending = undefined;
   }
 
-  private difference(metric: MetricData, next: Map<string, Point>): MetricData {
+  private async difference(metric: MetricData, next: Map<string, Point>): Promise<MetricData> {
     if (metric.dataPointType === DataPointType.GAUGE) return metric;
-    const since = <P extends Point>(point: P, minus: (now: P, before: P) => P): P => {
-      const key = JSON.stringify([metric.descriptor.name, point.labels]);
-      next.set(key, point);
-      const before = this.last.get(key) as P | undefined;
-      // A series that began anew since the last report is reported from its beginning.
-      return before === undefined || before.start !== point.start || fell(point, before)
-        ? point
-        : minus(point, before);
-    };
     const common = { ...metric, aggregationTemporality: AggregationTemporality.DELTA };
     switch (common.dataPointType) {
       case DataPointType.SUM:
-        return { ...common, dataPoints: (common.dataPoints as NumberPoint[]).map((p) => since(p, number)) };
+        return { ...common, dataPoints: await this.since(common, next, number) };
       case DataPointType.HISTOGRAM:
-        return {
-          ...common,
-          dataPoints: (common.dataPoints as HistogramPoint[]).map((p) => since(p, histogram)),
-        };
+        return { ...common, dataPoints: await this.since(common, next, histogram) };
       case DataPointType.EXPONENTIAL_HISTOGRAM:
-        return {
-          ...common,
-          dataPoints: (common.dataPoints as ExponentialPoint[]).map((p) => since(p, exponential)),
-        };
+        return { ...common, dataPoints: await this.since(common, next, exponential) };
     }
   }
-}
 
-/** A histogram that the kernel keeps loses a bucket's count when its key is deleted. */
-function fell(now: Point, before: Point): boolean {
-  if (now instanceof NumberPoint || before instanceof NumberPoint) return false;
-  const known = new Map(before.histogram.bounds.map((bound, i) => [bound, before.histogram.counts[i]!]));
-  const { bounds, counts, count } = now.histogram;
-  if (count < before.histogram.count) return true;
-  let kept = 0;
-  const isLess = bounds.some((bound, i) => {
-    const earlier = known.get(bound);
-    if (earlier !== undefined) kept++;
-    return counts[i]! < (earlier ?? 0);
-  });
-  return isLess || kept < known.size;
+  private async since<P extends Point>(
+    { descriptor, dataPoints }: Pick<MetricData, 'descriptor' | 'dataPoints'>,
+    next: Map<string, Point>,
+    minus: (now: P, before: P) => P,
+  ): Promise<P[]> {
+    const differences: P[] = [];
+    for (const point of dataPoints as unknown as P[]) {
+      const key = JSON.stringify([descriptor.name, point.labels]);
+      next.set(key, point);
+      const before = this.last.get(key) as P | undefined;
+      // A series that began anew since the last report is reported from its beginning.
+      const isNew = before === undefined || before.start !== point.start;
+      const difference = isNew ? point : minus(point, before);
+      this.sources.set(difference, { key, point });
+      differences.push(difference);
+      if (differences.length % STRIDE === 0) await turn();
+    }
+    return differences;
+  }
 }
 
 /** Exact between integers. */
@@ -109,14 +115,20 @@ function number(now: NumberPoint, before: NumberPoint): NumberPoint {
 
 function histogram(now: HistogramPoint, before: HistogramPoint): HistogramPoint {
   const [a, b] = [now.histogram, before.histogram];
-  const sameBounds =
-    a.bounds.length === b.bounds.length && a.bounds.every((bound, i) => bound === b.bounds[i]);
-  // Bounds of a histogram that the kernel keeps may grow: what was counted below a bound stays below it.
-  const known = new Map(b.counts.map((count, i) => [b.bounds[i] ?? Number.POSITIVE_INFINITY, count]));
-  const counts = a.counts.map((count, i) =>
-    sameBounds ? count - b.counts[i]! : count - (known.get(a.bounds[i] ?? Number.POSITIVE_INFINITY) ?? 0),
-  );
-  const value = { bounds: a.bounds, counts, count: a.count - b.count, ...sumOf(now, before) };
+  // Bounds of a histogram that the kernel keeps may become more: what was counted below one stays below it.
+  const known =
+    a.bounds === b.bounds
+      ? undefined
+      : new Map(b.counts.map((count, i) => [b.bounds[i] ?? Number.POSITIVE_INFINITY, count]));
+  let count = 0;
+  const counts = a.counts.map((now, i) => {
+    const earlier = known ? (known.get(a.bounds[i] ?? Number.POSITIVE_INFINITY) ?? 0) : b.counts[i]!;
+    // A bucket that fell began anew by itself: its neighbours go on.
+    const more = now < earlier ? now : now - earlier;
+    count += more;
+    return more;
+  });
+  const value = { bounds: a.bounds, counts, count, ...sumOf(now, before) };
   return new HistogramPoint(now.labels, before.time, now.time, value, since(now, before));
 }
 

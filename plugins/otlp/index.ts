@@ -1,10 +1,11 @@
-import { defineSink, type Sink } from '../sdk/index.js';
+import { BatchParts, defineSink, type Sink } from '../sdk/index.js';
+import { Answers } from './answer.js';
 import { OtlpClient } from './client.js';
 import { logsJson } from './json.js';
-import { logRecords } from './logs.js';
+import { logsProtobuf } from './log-protobuf.js';
+import { logsOf } from './logs.js';
 import { MetricExport } from './metric-export.js';
 import { type OtlpOptions, options } from './options.js';
-import { logsProtobuf } from './protobuf.js';
 import { destination, metricForm, resourceAttributes } from './settings.js';
 import { attributesOf } from './value.js';
 
@@ -22,25 +23,34 @@ export default defineSink<OtlpOptions>({
   interval: INTERVAL_S,
   maxConcurrency: 64,
   batch: { maxEvents: 10_000, maxBytes: 1 << 20, maxWait: 1 },
-  accepts: (chosen) => ({ events: chosen.logs ? ['rows', 'columns'] : false, metrics: chosen.metrics }),
+  accepts: (chosen) => ({ events: chosen.logs ? ['columns'] : false, metrics: chosen.metrics }),
   options,
   async open(chosen, context) {
     const attributes = resourceAttributes(chosen, context.labels, process.env);
     const resource = { attributes: attributesOf(attributes) };
-    const logs = await OtlpClient.open(destination('logs', chosen, process.env), context.directory);
-    const to = await OtlpClient.open(destination('metrics', chosen, process.env), context.directory);
+    const answers = new Answers(context);
+    const { directory } = context;
+    const logs = await OtlpClient.open(destination('logs', chosen, process.env), directory, answers);
+    const to = await OtlpClient.open(destination('metrics', chosen, process.env), directory, answers);
     const metrics = new MetricExport(to, {
       attributes,
       scope: SCOPE,
       ...metricForm(chosen, process.env),
       telemetry: context.telemetry,
     });
+    const origin = { resource, scope: SCOPE };
+    const parts = new BatchParts();
     let closed = false;
     const sink: Sink = {
       async write(batch, { signal }) {
         if (closed) return { status: 'closed' };
-        const request = { resource, scope: SCOPE, records: logRecords(batch) };
-        return logs.send(logs.json ? Buffer.from(logsJson(request)) : logsProtobuf(request), signal);
+        const all = logsOf(batch);
+        return parts.write(batch.data, batch.count, async (from, to) => {
+          const body = logs.json
+            ? Buffer.from(await logsJson(origin, all, from, to))
+            : await logsProtobuf(origin, all, from, to);
+          return logs.send(body, signal);
+        });
       },
       async writeMetrics(batch, { signal }) {
         return closed ? { status: 'closed' } : metrics.write(batch, signal);

@@ -1,56 +1,82 @@
 import { DataPointType, type MetricData, type ResourceMetrics } from '@opentelemetry/sdk-metrics';
 import type { Exemplar, ExponentialPoint, HistogramPoint, NumberPoint, Series } from '../sdk/index.js';
-import type { LogRecord, LogsRequest, Resource } from './model.js';
-import { SEVERITY_INFO, TEMPORALITY } from './protobuf.js';
-import { type AnyValue, attributesOf, type KeyValue } from './value.js';
+import type { Logs } from './logs.js';
+import { type Origin, type Resource, SEVERITY_INFO } from './model.js';
+import { TEMPORALITY } from './protobuf.js';
+import { STRIDE, turn } from './turn.js';
+import { type AnyValue, attributesOf, fieldValue, type KeyValue } from './value.js';
 
 /**
  * The JSON of OTLP (specification, "JSON Protobuf Encoding"): 64-bit integers are decimal strings. Of points that our
- * producer made.
+ * producer made. Lets the event loop turn in between.
  */
-export function metricsJson({ resource, scopeMetrics }: ResourceMetrics): string {
-  return JSON.stringify({
-    resourceMetrics: [
-      {
-        resource: resourceJson({ attributes: attributesOf(resource.attributes) }),
-        scopeMetrics: scopeMetrics.map(({ scope: { name, version }, metrics }) => ({
-          scope: { name, version },
-          metrics: metrics.map(metricJson),
-        })),
-      },
-    ],
-  });
+export async function metricsJson({ resource, scopeMetrics }: ResourceMetrics): Promise<string> {
+  const scopes: string[] = [];
+  for (const { scope, metrics } of scopeMetrics) {
+    const { name, version } = scope;
+    const texts: string[] = [];
+    for (const metric of metrics) texts.push(await metricJson(metric));
+    scopes.push(`{"scope":${JSON.stringify({ name, version })},"metrics":[${texts.join()}]}`);
+  }
+  const origin = JSON.stringify(resourceJson({ attributes: attributesOf(resource.attributes) }));
+  return `{"resourceMetrics":[{"resource":${origin},"scopeMetrics":[${scopes.join()}]}]}`;
 }
 
-export function logsJson({ resource, scope, records }: LogsRequest): string {
-  return JSON.stringify({
-    resourceLogs: [
-      { resource: resourceJson(resource), scopeLogs: [{ scope, logRecords: records.map(recordJson) }] },
-    ],
-  });
+/** Of the events from one index up to another. Lets the event loop turn in between. */
+export async function logsJson(
+  { resource, scope }: Origin,
+  logs: Logs,
+  from: number,
+  to: number,
+): Promise<string> {
+  const common = logs.common.map(attributeJson);
+  const records: string[] = [];
+  for (let i = from; i < to; i++) {
+    records.push(JSON.stringify(recordJson(logs, common, i)));
+    if ((i - from) % STRIDE === STRIDE - 1) await turn();
+  }
+  const scoped = `{"scope":${JSON.stringify(scope)},"logRecords":[${records.join()}]}`;
+  return `{"resourceLogs":[{"resource":${JSON.stringify(resourceJson(resource))},"scopeLogs":[${scoped}]}]}`;
 }
 
 const resourceJson = ({ attributes }: Resource) => ({ attributes: attributes.map(attributeJson) });
 
-function metricJson(metric: MetricData): Record<string, unknown> {
+async function metricJson(metric: MetricData): Promise<string> {
   const { name, description, unit } = metric.descriptor;
-  const common = { name, description, unit };
-  const aggregationTemporality = TEMPORALITY[metric.aggregationTemporality];
+  const temporality = { aggregationTemporality: TEMPORALITY[metric.aggregationTemporality] };
   switch (metric.dataPointType) {
     case DataPointType.GAUGE:
-      return { ...common, gauge: { dataPoints: (metric.dataPoints as NumberPoint[]).map(numberJson) } };
-    case DataPointType.SUM: {
-      const dataPoints = (metric.dataPoints as NumberPoint[]).map(numberJson);
-      return { ...common, sum: { dataPoints, aggregationTemporality, isMonotonic: metric.isMonotonic } };
+      return written('gauge', metric.dataPoints as NumberPoint[], numberJson, {});
+    case DataPointType.SUM:
+      return written('sum', metric.dataPoints as NumberPoint[], numberJson, {
+        ...temporality,
+        isMonotonic: metric.isMonotonic,
+      });
+    case DataPointType.HISTOGRAM:
+      return written('histogram', metric.dataPoints as HistogramPoint[], histogramJson, temporality);
+    case DataPointType.EXPONENTIAL_HISTOGRAM:
+      return written(
+        'exponentialHistogram',
+        metric.dataPoints as ExponentialPoint[],
+        exponentialJson,
+        temporality,
+      );
+  }
+
+  async function written<P>(
+    kind: string,
+    points: readonly P[],
+    json: (point: P) => Record<string, unknown>,
+    more: object,
+  ): Promise<string> {
+    const texts: string[] = [];
+    for (const point of points) {
+      texts.push(JSON.stringify(json(point)));
+      if (texts.length % STRIDE === 0) await turn();
     }
-    case DataPointType.HISTOGRAM: {
-      const dataPoints = (metric.dataPoints as HistogramPoint[]).map(histogramJson);
-      return { ...common, histogram: { dataPoints, aggregationTemporality } };
-    }
-    case DataPointType.EXPONENTIAL_HISTOGRAM: {
-      const dataPoints = (metric.dataPoints as ExponentialPoint[]).map(exponentialJson);
-      return { ...common, exponentialHistogram: { dataPoints, aggregationTemporality } };
-    }
+    const common = JSON.stringify({ name, description, unit }).slice(0, -1);
+    const ending = JSON.stringify(more).replace('{', Object.keys(more).length > 0 ? ',' : '');
+    return `${common},"${kind}":{"dataPoints":[${texts.join()}]${ending}}`;
   }
 }
 
@@ -107,14 +133,19 @@ function exponentialJson(point: ExponentialPoint): Record<string, unknown> {
   };
 }
 
-function recordJson({ time, observed, body, attributes }: LogRecord): Record<string, unknown> {
+function recordJson(
+  { times, observed, body, fields }: Logs,
+  common: readonly Record<string, unknown>[],
+  index: number,
+): Record<string, unknown> {
+  const own = [...fields].map(([name, field]) => attributeJson([name, fieldValue(field, index)]));
   return {
-    timeUnixNano: String(time),
+    timeUnixNano: String(times[index]),
     observedTimeUnixNano: String(observed),
     severityNumber: SEVERITY_INFO,
     severityText: 'INFO',
     body: { stringValue: body },
-    attributes: attributes.map(attributeJson),
+    attributes: [...common, ...own],
   };
 }
 

@@ -4,11 +4,19 @@ import { resourceFromAttributes } from '@opentelemetry/resources';
 import {
   AggregationTemporality,
   MeterProvider,
+  type MetricData,
   type MetricProducer,
   MetricReader,
   type ResourceMetrics,
 } from '@opentelemetry/sdk-metrics';
-import { type MetricBatch, metricProducer, type SinkTelemetry, type WriteResult } from '../sdk/index.js';
+import {
+  BatchParts,
+  type MetricBatch,
+  metricProducer,
+  type PartResult,
+  type SinkTelemetry,
+  type WriteResult,
+} from '../sdk/index.js';
 import type { OtlpClient } from './client.js';
 import { DeltaProducer } from './delta.js';
 import { metricsJson } from './json.js';
@@ -34,6 +42,7 @@ export class MetricExport {
   private readonly provider: MeterProvider;
   private readonly exporter: OTLPMetricExporterBase;
   private readonly delegate: PipelineDelegate;
+  private readonly parts = new BatchParts();
   private readonly delta: DeltaProducer | undefined;
   private readonly accepted: { add(value: number): void };
   private readonly rejected: { add(value: number): void };
@@ -74,7 +83,12 @@ export class MetricExport {
     this.batch = undefined;
     const points = countPoints(resourceMetrics);
     if (points === 0) return { status: 'ok' };
-    const result = await this.delegate.attempt(this.exporter, resourceMetrics, signal);
+    const result = await this.parts.write(batch, points, async (from, to) => {
+      const part = from === 0 && to === points ? resourceMetrics : cut(resourceMetrics, from, to);
+      const answer = await this.delegate.attempt(this.exporter, part, signal);
+      if (answer.status === 'ok') this.delta?.partTaken(part);
+      return answer;
+    });
     if (result.status === 'ok') {
       const rejected = Math.min(result.rejected ?? 0, points);
       this.accepted.add(points - rejected);
@@ -112,7 +126,7 @@ class DemandReader extends MetricReader {
 /** Serialises exactly, and sends once: what came of it is told to the SDK's exporter, and in full to the pipeline. */
 class PipelineDelegate implements IOtlpExportDelegate<ResourceMetrics> {
   private signal = new AbortController().signal;
-  private result: WriteResult = { status: 'ok' };
+  private result: PartResult = { status: 'ok' };
 
   constructor(private readonly client: OtlpClient) {}
 
@@ -121,7 +135,7 @@ class PipelineDelegate implements IOtlpExportDelegate<ResourceMetrics> {
     exporter: OTLPMetricExporterBase,
     metrics: ResourceMetrics,
     signal: AbortSignal,
-  ): Promise<WriteResult> {
+  ): Promise<PartResult> {
     this.signal = signal;
     await new Promise<void>((done) => exporter.export(metrics, () => done()));
     return this.result;
@@ -131,13 +145,22 @@ class PipelineDelegate implements IOtlpExportDelegate<ResourceMetrics> {
     metrics: ResourceMetrics,
     done: Parameters<IOtlpExportDelegate<ResourceMetrics>['export']>[1],
   ): void {
-    const { client, signal } = this;
-    const body = client.json ? Buffer.from(metricsJson(metrics)) : metricsProtobuf(metrics);
-    void client.send(body, signal).then((result) => {
+    void this.send(metrics).then((result) => {
       this.result = result;
       const error = 'error' in result && result.error !== undefined ? { error: new Error(result.error) } : {};
       done(result.status === 'ok' ? { code: SUCCESS } : { code: FAILED, ...error });
     });
+  }
+
+  /** Never throws. */
+  private async send(metrics: ResourceMetrics): Promise<PartResult> {
+    const { client, signal } = this;
+    try {
+      const body = client.json ? Buffer.from(await metricsJson(metrics)) : await metricsProtobuf(metrics);
+      return await client.send(body, signal);
+    } catch (error) {
+      return { status: 'drop', error: `the points cannot be encoded: ${String(error)}` };
+    }
   }
 
   async forceFlush(): Promise<void> {}
@@ -158,4 +181,19 @@ function countPoints({ scopeMetrics }: ResourceMetrics): number {
   let count = 0;
   for (const { metrics } of scopeMetrics) for (const { dataPoints } of metrics) count += dataPoints.length;
   return count;
+}
+
+/** The points from one index up to another, all metrics counted together. */
+function cut({ resource, scopeMetrics }: ResourceMetrics, from: number, to: number): ResourceMetrics {
+  let first = 0;
+  const part = (metric: MetricData): MetricData[] => {
+    const { dataPoints } = metric;
+    const [start, end] = [Math.max(0, from - first), Math.min(dataPoints.length, to - first)];
+    first += dataPoints.length;
+    return start < end ? [{ ...metric, dataPoints: dataPoints.slice(start, end) } as MetricData] : [];
+  };
+  return {
+    resource,
+    scopeMetrics: scopeMetrics.map(({ scope, metrics }) => ({ scope, metrics: metrics.flatMap(part) })),
+  };
 }

@@ -1,6 +1,6 @@
 import type { KeyValue } from './value.js';
 
-/** What is sent of events, as the OTLP messages have it (logs.proto 1.x), before it is written. */
+/** What stands around all that is sent, as the OTLP messages have it (1.x), before it is written. */
 export interface Resource {
   readonly attributes: readonly KeyValue[];
 }
@@ -10,16 +10,10 @@ export interface Scope {
   readonly version?: string;
 }
 
-export interface LogRecord {
-  /** Unix ns. */
-  readonly time: bigint;
-  readonly observed: bigint;
-  readonly body: string;
-  readonly attributes: readonly KeyValue[];
-}
-
-export interface LogsRequest {
+export interface Origin {
   readonly resource: Resource;
   readonly scope: Scope;
-  readonly records: readonly LogRecord[];
 }
+
+/** SEVERITY_NUMBER_INFO of logs.proto: what a probe reports is neither an error nor a debugging aid by itself. */
+export const SEVERITY_INFO = 9;

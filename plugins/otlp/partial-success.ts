@@ -1,24 +1,49 @@
-/** What an Export…ServiceResponse says was refused for good; an answer that cannot be read refuses nothing. */
-export function partialSuccess(body: Uint8Array, json: boolean): { readonly rejected: number } {
+export interface PartialSuccess {
+  readonly rejected: number;
+  /** Why, in the collector's words. */
+  readonly words: string;
+}
+
+/** Of a long answer only the beginning is read: the number, which comes before the message, is looked for as text. */
+const REJECTED = /"rejected_?(?:DataPoints|LogRecords|data_points|log_records)"\s*:\s*"?(\d{1,19})"?/;
+const WORDS = /"error_?[mM]essage"\s*:\s*"((?:[^"\\]|\\.)*)/;
+
+/**
+ * What an Export…ServiceResponse says was refused for good. Undefined where it cannot be read: then nothing is known
+ * to have been refused.
+ */
+export function partialSuccess(body: Uint8Array, json: boolean): PartialSuccess | undefined {
   try {
-    return { rejected: Math.max(0, json ? fromJson(body) : fromProtobuf(body)) };
+    const { rejected, words } = json ? fromJson(body) : fromProtobuf(body);
+    return { rejected: Number.isFinite(rejected) ? Math.max(0, rejected) : 0, words };
   } catch {
-    return { rejected: 0 };
+    return undefined;
   }
 }
 
-function fromJson(body: Uint8Array): number {
+function fromJson(body: Uint8Array): PartialSuccess {
   const text = Buffer.from(body).toString();
-  if (text.trim() === '') return 0;
-  const { partialSuccess: partial = {} } = JSON.parse(text) as { partialSuccess?: Record<string, unknown> };
-  return Number(partial.rejectedDataPoints ?? partial.rejectedLogRecords ?? 0) || 0;
+  if (text.trim() === '') return { rejected: 0, words: '' };
+  let answer: { partialSuccess?: Record<string, unknown> | null };
+  try {
+    answer = JSON.parse(text);
+  } catch (error) {
+    const found = REJECTED.exec(text);
+    if (found) return { rejected: Number(found[1]), words: WORDS.exec(text)?.[1] ?? '' };
+    throw error;
+  }
+  const partial = answer.partialSuccess ?? {};
+  const rejected = Number(partial.rejectedDataPoints ?? partial.rejectedLogRecords ?? 0) || 0;
+  return { rejected, words: typeof partial.errorMessage === 'string' ? partial.errorMessage : '' };
 }
 
-/** Field 1 is the partial success, whose field 1 is the number, an int64. */
-function fromProtobuf(body: Uint8Array): number {
+/** Field 1 is the partial success, whose field 1 is the number, an int64, and whose field 2 the message. */
+function fromProtobuf(body: Uint8Array): PartialSuccess {
   const partial = field(body, 1, 2);
-  const rejected = partial && field(partial, 1, 0);
-  return rejected === undefined ? 0 : Number(BigInt.asIntN(64, varint(rejected, 0).value));
+  const number = partial && field(partial, 1, 0);
+  const rejected = number === undefined ? 0 : Number(BigInt.asIntN(64, varint(number, 0).value));
+  const words = partial && rejected > 0 ? field(partial, 2, 2) : undefined;
+  return { rejected, words: Buffer.from(words ?? []).toString() };
 }
 
 /** The bytes of the first field of this number and wire type. */

@@ -1,33 +1,70 @@
 /** Longest text that is looked at character by character; what is longer, or not ASCII, is left to Node. */
 const SHORT = 64;
+/** A call that copies costs more than a loop over so few bytes. */
+const SHORT_BYTES = 24;
 const WORD = 4294967296;
 
 /** Writes protobuf messages (protobuf.dev, "Encoding") to one buffer that grows. Field numbers are below 16. */
 export class ProtoWriter {
-  private buffer = Buffer.allocUnsafe(64 * 1024);
-  private view = viewOf(this.buffer);
+  private buffer: Buffer;
+  private view: DataView;
   private at = 0;
   /** The last 64-bit integer as words: a reading's points share their times. */
   private lastBig = 0n;
   private lastLow = 0;
   private lastHigh = 0;
 
-  /** Begin a message in a field; {@link end} takes what this returns. Four bytes are kept for the length. */
-  begin(field: number): number {
-    this.need(5);
+  /** `bytes`: what is likely to be written. */
+  constructor(bytes = 64 * 1024) {
+    this.buffer = Buffer.allocUnsafe(bytes);
+    this.view = viewOf(this.buffer);
+  }
+
+  /**
+   * Begin a message in a field; {@link end}, with the same `width`, takes what this returns. The length stands before
+   * the content and is known after it: so many bytes are kept for it.
+   */
+  begin(field: number, width = 1): number {
+    this.need(1 + width);
     this.buffer[this.at] = field * 8 + 2;
-    this.at += 5;
+    this.at += 1 + width;
     return this.at;
   }
 
-  /** The length stands before the content and is known after it: a padded varint. */
-  end(start: number): void {
+  /** A length that is shorter than what was kept is padded; for one that is longer, the content makes room. */
+  end(start: number, width = 1): void {
     const size = this.at - start;
-    const { buffer } = this;
-    buffer[start - 4] = (size & 0x7f) | 0x80;
-    buffer[start - 3] = ((size >>> 7) & 0x7f) | 0x80;
-    buffer[start - 2] = ((size >>> 14) & 0x7f) | 0x80;
-    buffer[start - 1] = (size >>> 21) & 0x7f;
+    let taken = 1;
+    for (let rest = size; rest >= 0x80; rest >>>= 7) taken++;
+    if (taken > width) {
+      this.need(taken - width);
+      this.buffer.copyWithin(start + taken - width, start, this.at);
+      this.at += taken - width;
+    } else taken = width;
+    let at = start - width;
+    let rest = size;
+    for (let i = 1; i < taken; i++, rest >>>= 7) this.buffer[at++] = (rest & 0x7f) | 0x80;
+    this.buffer[at] = rest;
+  }
+
+  /** Bytes that are written already. */
+  raw(bytes: Uint8Array): void {
+    const { length } = bytes;
+    this.need(length);
+    if (length < SHORT_BYTES) for (let i = 0; i < length; i++) this.buffer[this.at + i] = bytes[i]!;
+    else this.buffer.set(bytes, this.at);
+    this.at += length;
+  }
+
+  /** A field of text that is there as UTF-8. */
+  utf8(field: number, bytes: Buffer, from: number, to: number): void {
+    const size = to - from;
+    this.need(6 + size);
+    this.buffer[this.at++] = field * 8 + 2;
+    this.varint(size);
+    if (size < SHORT_BYTES) for (let i = 0; i < size; i++) this.buffer[this.at + i] = bytes[from + i]!;
+    else bytes.copy(this.buffer, this.at, from, to);
+    this.at += size;
   }
 
   text(field: number, text: string): void {
@@ -71,16 +108,31 @@ export class ProtoWriter {
     this.uint(field, value ? 1 : 0);
   }
 
-  /** int64: negative ones take ten bytes. */
-  int64(field: number, value: bigint): void {
-    this.need(11);
-    this.buffer[this.at++] = field * 8;
-    let rest = BigInt.asUintN(64, value);
-    while (rest >= 0x80n) {
-      this.buffer[this.at++] = Number(rest & 0x7fn) | 0x80;
-      rest >>= 7n;
+  /** int64: negative ones take ten bytes. A number is a safe integer. */
+  int64(field: number, value: number | bigint): void {
+    if (typeof value === 'number') {
+      if (value >= 0) this.uint(field, value);
+      else {
+        const high = Math.floor(value / WORD);
+        this.varintWords(field, value - high * WORD, high >>> 0);
+      }
+      return;
     }
-    this.buffer[this.at++] = Number(rest);
+    this.varintWords(field, Number(BigInt.asUintN(32, value)), Number(BigInt.asUintN(32, value >> 32n)));
+  }
+
+  /** A varint of 64 bits, as two unsigned words. */
+  varintWords(field: number, low: number, high: number): void {
+    this.need(11);
+    const { buffer } = this;
+    buffer[this.at++] = field * 8;
+    let [a, b] = [low, high];
+    while (b !== 0 || a >= 0x80) {
+      buffer[this.at++] = (a & 0x7f) | 0x80;
+      a = ((a >>> 7) | (b << 25)) >>> 0;
+      b >>>= 7;
+    }
+    buffer[this.at++] = a;
   }
 
   /** fixed64 or sfixed64. */
@@ -99,7 +151,8 @@ export class ProtoWriter {
     this.words(field, value - high * WORD, high);
   }
 
-  private words(field: number, low: number, high: number): void {
+  /** A fixed64 as two words. */
+  words(field: number, low: number, high: number): void {
     this.need(9);
     this.buffer[this.at] = field * 8 + 1;
     this.view.setUint32(this.at + 1, low, true);
@@ -154,6 +207,8 @@ export class ProtoWriter {
 
   private varint(value: number): void {
     let rest = value;
+    for (; rest < 0x8000_0000 && rest >= 0x80; rest >>>= 7) this.buffer[this.at++] = (rest & 0x7f) | 0x80;
+    // Shifts would cut what is longer.
     while (rest >= 0x80) {
       this.buffer[this.at++] = (rest % 0x80) + 0x80;
       rest = Math.floor(rest / 0x80);

@@ -5,8 +5,9 @@ import {
   type ResourceMetrics,
 } from '@opentelemetry/sdk-metrics';
 import type { Exemplar, ExponentialPoint, HistogramPoint, NumberPoint, Series } from '../sdk/index.js';
-import type { LogRecord, LogsRequest, Resource, Scope } from './model.js';
+import type { Resource, Scope } from './model.js';
 import { ProtoWriter } from './proto-writer.js';
+import { STRIDE, turn } from './turn.js';
 import { type AnyValue, attributesOf, type KeyValue } from './value.js';
 
 /** `AGGREGATION_TEMPORALITY_…` of metrics.proto, by the SDK's. */
@@ -15,49 +16,39 @@ export const TEMPORALITY: Readonly<Record<AggregationTemporality, number>> = {
   [AggregationTemporality.CUMULATIVE]: 2,
 };
 
-/** An `ExportMetricsServiceRequest`, of points that our producer made. Field numbers are those of opentelemetry-proto 1.x. */
-export function metricsProtobuf({ resource, scopeMetrics }: ResourceMetrics): Uint8Array {
+/** Of lengths: a point's takes two bytes, the outer messages' four. */
+const POINT_WIDTH = 2;
+const OUTER_WIDTH = 4;
+
+/**
+ * An `ExportMetricsServiceRequest`, of points that our producer made. Field numbers are those of opentelemetry-proto
+ * 1.x. Lets the event loop turn in between.
+ */
+export async function metricsProtobuf({ resource, scopeMetrics }: ResourceMetrics): Promise<Uint8Array> {
   const writer = new ProtoWriter();
-  const all = writer.begin(1);
+  const all = writer.begin(1, OUTER_WIDTH);
   writeResource(writer, { attributes: attributesOf(resource.attributes) });
   for (const { scope, metrics } of scopeMetrics) {
-    const scoped = writer.begin(2);
+    const scoped = writer.begin(2, OUTER_WIDTH);
     writeScope(writer, scope);
     for (const metric of metrics) {
-      const start = writer.begin(2);
-      writeMetric(writer, metric);
-      writer.end(start);
+      const start = writer.begin(2, OUTER_WIDTH);
+      await writeMetric(writer, metric);
+      writer.end(start, OUTER_WIDTH);
     }
-    writer.end(scoped);
+    writer.end(scoped, OUTER_WIDTH);
   }
-  writer.end(all);
+  writer.end(all, OUTER_WIDTH);
   return writer.done();
 }
 
-/** An `ExportLogsServiceRequest`. */
-export function logsProtobuf({ resource, scope, records }: LogsRequest): Uint8Array {
-  const writer = new ProtoWriter();
-  const all = writer.begin(1);
-  writeResource(writer, resource);
-  const scoped = writer.begin(2);
-  writeScope(writer, scope);
-  for (const record of records) {
-    const start = writer.begin(2);
-    writeRecord(writer, record);
-    writer.end(start);
-  }
-  writer.end(scoped);
-  writer.end(all);
-  return writer.done();
-}
-
-function writeResource(writer: ProtoWriter, { attributes }: Resource): void {
+export function writeResource(writer: ProtoWriter, { attributes }: Resource): void {
   const start = writer.begin(1);
   writeAttributes(writer, 1, attributes);
   writer.end(start);
 }
 
-function writeScope(writer: ProtoWriter, { name, version = '' }: Scope): void {
+export function writeScope(writer: ProtoWriter, { name, version = '' }: Scope): void {
   const start = writer.begin(1);
   writer.text(1, name);
   if (version !== '') writer.text(2, version);
@@ -72,30 +63,39 @@ const DATA: Readonly<Record<DataPointType, number>> = {
   [DataPointType.EXPONENTIAL_HISTOGRAM]: 10,
 };
 
-function writeMetric(writer: ProtoWriter, metric: MetricData): void {
+async function writeMetric(writer: ProtoWriter, metric: MetricData): Promise<void> {
   const { name, description, unit } = metric.descriptor;
   writer.text(1, name);
   if (description !== '') writer.text(2, description);
   if (unit !== '') writer.text(3, unit);
-  const data = writer.begin(DATA[metric.dataPointType]);
-  switch (metric.dataPointType) {
-    case DataPointType.HISTOGRAM:
-      for (const point of metric.dataPoints) writeHistogram(writer, point as HistogramPoint);
-      break;
-    case DataPointType.EXPONENTIAL_HISTOGRAM:
-      for (const point of metric.dataPoints) writeExponential(writer, point as ExponentialPoint);
-      break;
-    default:
-      for (const point of metric.dataPoints) writeNumber(writer, point as NumberPoint);
+  const data = writer.begin(DATA[metric.dataPointType], OUTER_WIDTH);
+  const write = pointWriter(metric.dataPointType);
+  let written = 0;
+  for (const point of metric.dataPoints) {
+    const start = writer.begin(1, POINT_WIDTH);
+    write(writer, point);
+    writer.end(start, POINT_WIDTH);
+    if (++written % STRIDE === 0) await turn();
   }
   if (metric.dataPointType !== DataPointType.GAUGE)
     writer.uint(2, TEMPORALITY[metric.aggregationTemporality]);
   if (metric.dataPointType === DataPointType.SUM) writer.bool(3, metric.isMonotonic);
-  writer.end(data);
+  writer.end(data, OUTER_WIDTH);
+}
+
+/** Of points that our producer made. */
+function pointWriter(type: DataPointType): (writer: ProtoWriter, point: unknown) => void {
+  switch (type) {
+    case DataPointType.HISTOGRAM:
+      return (writer, point) => writeHistogram(writer, point as HistogramPoint);
+    case DataPointType.EXPONENTIAL_HISTOGRAM:
+      return (writer, point) => writeExponential(writer, point as ExponentialPoint);
+    default:
+      return (writer, point) => writeNumber(writer, point as NumberPoint);
+  }
 }
 
 function writeNumber(writer: ProtoWriter, { labels, start, time, exact, exemplars }: NumberPoint): void {
-  const point = writer.begin(1);
   if (start !== 0n) writer.fixed64(2, start);
   writer.fixed64(3, time);
   // as_double = 4, as_int = 6 (sfixed64).
@@ -104,14 +104,12 @@ function writeNumber(writer: ProtoWriter, { labels, start, time, exact, exemplar
   else writer.double(4, exact);
   writeExemplars(writer, 5, exemplars);
   writeLabels(writer, 7, labels);
-  writer.end(point);
 }
 
 function writeHistogram(
   writer: ProtoWriter,
   { labels, start, time, histogram, exemplars }: HistogramPoint,
 ): void {
-  const point = writer.begin(1);
   if (start !== 0n) writer.fixed64(2, start);
   writer.fixed64(3, time);
   writer.fixedSafe(4, histogram.count);
@@ -120,14 +118,12 @@ function writeHistogram(
   writer.packedDoubles(7, histogram.bounds);
   writeExemplars(writer, 8, exemplars);
   writeLabels(writer, 9, labels);
-  writer.end(point);
 }
 
 function writeExponential(
   writer: ProtoWriter,
   { labels, start, time, histogram, exponential, exemplars }: ExponentialPoint,
 ): void {
-  const point = writer.begin(1);
   writeLabels(writer, 1, labels);
   if (start !== 0n) writer.fixed64(2, start);
   writer.fixed64(3, time);
@@ -140,7 +136,6 @@ function writeExponential(
   writer.packedVarints(2, exponential.counts);
   writer.end(positive);
   writeExemplars(writer, 11, exemplars);
-  writer.end(point);
 }
 
 function writeExemplars(writer: ProtoWriter, field: number, exemplars: readonly Exemplar[]): void {
@@ -155,20 +150,6 @@ function writeExemplars(writer: ProtoWriter, field: number, exemplars: readonly 
   }
 }
 
-/** SEVERITY_NUMBER_INFO of logs.proto: what a probe reports is neither an error nor a debugging aid by itself. */
-export const SEVERITY_INFO = 9;
-
-function writeRecord(writer: ProtoWriter, { time, observed, body, attributes }: LogRecord): void {
-  writer.fixed64(1, time);
-  writer.uint(2, SEVERITY_INFO);
-  writer.text(3, 'INFO');
-  const text = writer.begin(5);
-  writer.text(1, body);
-  writer.end(text);
-  writeAttributes(writer, 6, attributes);
-  writer.fixed64(11, observed);
-}
-
 /** `KeyValue`s that are all text. */
 function writeLabels(writer: ProtoWriter, field: number, labels: Series['labels']): void {
   for (const [name, text] of labels) {
@@ -181,7 +162,7 @@ function writeLabels(writer: ProtoWriter, field: number, labels: Series['labels'
   }
 }
 
-function writeAttributes(writer: ProtoWriter, field: number, attributes: readonly KeyValue[]): void {
+export function writeAttributes(writer: ProtoWriter, field: number, attributes: readonly KeyValue[]): void {
   for (const [name, value] of attributes) {
     const pair = writer.begin(field);
     writer.text(1, name);
@@ -192,7 +173,7 @@ function writeAttributes(writer: ProtoWriter, field: number, attributes: readonl
   }
 }
 
-function writeValue(writer: ProtoWriter, value: AnyValue): void {
+export function writeValue(writer: ProtoWriter, value: AnyValue): void {
   switch (value.kind) {
     case 'string':
       writer.text(1, value.value);

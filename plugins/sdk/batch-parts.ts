@@ -12,7 +12,7 @@ interface Part {
 interface Progress {
   readonly waiting: Part[];
   splits: number;
-  /** Whether any part was taken. */
+  /** Whether any part was taken, or rejected within a success. */
   taken: boolean;
   rejected: number;
   error: string | undefined;
@@ -58,10 +58,10 @@ export class BatchParts {
       settle(progress, part, result);
     }
     this.#unfinished.delete(batch);
-    const { rejected, error } = progress;
-    const why = error === undefined ? {} : { error };
+    const { rejected, taken, error } = progress;
     if (rejected === 0) return { status: 'ok' };
-    return rejected >= count ? { status: 'drop', ...why } : { status: 'ok', rejected, ...why };
+    const why = error === undefined ? {} : { error };
+    return taken ? { status: 'ok', rejected, ...why } : { status: 'drop', ...why };
   }
 }
 
@@ -75,7 +75,7 @@ function settle(
   progress.error = result.error ?? progress.error;
   if (result.status === 'ok') {
     progress.taken = true;
-    progress.rejected += result.rejected ?? 0;
+    progress.rejected += Math.min(result.rejected ?? 0, to - from);
     return;
   }
   const maySplit = progress.splits < (progress.taken ? MAX_SPLITS : MAX_IN_VAIN);

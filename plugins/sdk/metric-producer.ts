@@ -20,6 +20,10 @@ const EXPONENTIAL_HISTOGRAM: ExponentialHistogramMetricData['dataPointType'] = 1
 const GAUGE: GaugeMetricData['dataPointType'] = 2;
 const SUM: SumMetricData['dataPointType'] = 3;
 
+/** Points after which the event loop turns: a few milliseconds' work. */
+const STRIDE = 4096;
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
 /** UCUM. */
 const UNITS = { seconds: 's', bytes: 'By' } as const;
 
@@ -38,7 +42,7 @@ export interface MetricProducerOptions {
 }
 
 /**
- * The series of probes for a reader of the OpenTelemetry SDK. Sums are cumulative and start where their series did.
+ * The series of probes for a reader of the OpenTelemetry SDK, made while the event loop turns. Sums are cumulative and start where their series did.
  * Values are numbers, beyond 2^53 the nearest double; each point has the exact one as `exact`.
  * @example
  * const reader = new PeriodicExportingMetricReader({
@@ -54,7 +58,8 @@ export function metricProducer(
   return {
     async collect() {
       const { families, time } = await collect();
-      const metrics = families.flatMap((family) => metricsOf(family, time, exponential));
+      const metrics: MetricData[] = [];
+      for (const family of families) metrics.push(...(await metricsOf(family, time, exponential)));
       return {
         resourceMetrics: { resource: NO_RESOURCE, scopeMetrics: [{ scope, metrics }] },
         errors: [],
@@ -64,7 +69,7 @@ export function metricProducer(
 }
 
 /** None where the family has no series; two where only some of its histograms are exponential. */
-function metricsOf(family: MetricFamily, time: bigint, exponential: boolean): MetricData[] {
+async function metricsOf(family: MetricFamily, time: bigint, exponential: boolean): Promise<MetricData[]> {
   const { name, help, type, unit, series } = family;
   if (series.length === 0) return [];
   const common = {
@@ -73,10 +78,12 @@ function metricsOf(family: MetricFamily, time: bigint, exponential: boolean): Me
   } as const;
   if (type !== 'histogram') {
     const gauge = type === 'gauge';
-    const dataPoints = series.map(
-      ({ labels, start, value, exemplars }) =>
-        new NumberPoint(labels, gauge ? 0n : (start ?? 0n), time, value ?? Number.NaN, exemplars),
-    );
+    const dataPoints: NumberPoint[] = [];
+    for (const { labels, start, value, exemplars } of series) {
+      const begun = gauge ? 0n : (start ?? 0n);
+      dataPoints.push(new NumberPoint(labels, begun, time, value ?? Number.NaN, exemplars));
+      if (dataPoints.length % STRIDE === 0) await turn();
+    }
     return [
       gauge
         ? { ...common, dataPointType: GAUGE, dataPoints }
@@ -85,7 +92,9 @@ function metricsOf(family: MetricFamily, time: bigint, exponential: boolean): Me
   }
   const explicit: HistogramPoint[] = [];
   const base2: ExponentialPoint[] = [];
+  let made = 0;
   for (const { labels, start = 0n, histogram, exemplars } of series) {
+    if (++made % STRIDE === 0) await turn();
     if (!histogram) continue;
     if (exponential && histogram.exponential)
       base2.push(new ExponentialPoint(labels, start, time, histogram, histogram.exponential, exemplars));
