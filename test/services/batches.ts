@@ -57,3 +57,26 @@ export function everyKind(
     { forms, sink: 'tested', numbers: 'bigint' },
   );
 }
+
+/** Lines of these times, which say their number. */
+export function linesAt(times: readonly bigint[]): EventBatch {
+  const lines = times.map(
+    (time, i) =>
+      `{"timestamp":"${formatTimestamp(time)}","probe":"p","map":"print_x","data":{"number":${i}}}\n`,
+  );
+  let end = 0;
+  return new EventBatch(
+    {
+      probe: 'p',
+      map: 'print_x',
+      labels: {},
+      count: lines.length,
+      ndjson: Buffer.from(lines.join('')),
+      lineEnds: Uint32Array.from(lines, ({ length }) => {
+        end += length;
+        return end;
+      }),
+    },
+    { forms: ['ndjson'], sink: 'tested', numbers: 'bigint' },
+  );
+}

@@ -22,6 +22,8 @@ export class FaultProxy {
   private readonly sockets = new Set<Socket>();
   /** Connections that met the present fault. */
   met = 0;
+  /** Requests that were passed on, or met a fault, and when they began (ms, of `performance.now`). */
+  readonly requests: { readonly path: string; readonly time: number }[] = [];
 
   private constructor(
     private readonly server: Server,
@@ -57,6 +59,11 @@ export class FaultProxy {
 
   private accept(socket: Socket): void {
     this.keep(socket);
+    // A client of one connection waits for the answer, so that a request begins a chunk.
+    socket.on('data', (chunk: Buffer) => {
+      const path = /^POST (\S+) HTTP/.exec(chunk.toString('latin1', 0, 200))?.[1];
+      if (path !== undefined) this.requests.push({ path, time: performance.now() });
+    });
     const { fault } = this;
     if (fault === 'hang') {
       socket.on('data', () => {

@@ -1,80 +1,51 @@
-import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { AgentProcess, readSlots } from '../support/agent.js';
-import { compileProbe, compileProgram } from '../support/compile.js';
-import { type Fault, FaultProxy } from './fault-proxy.js';
+import type { Fault } from './fault-proxy.js';
+import { FaultyWay } from './faulty-way.js';
 import { Loki } from './loki.js';
 import { Nginx } from './nginx.js';
 import { eventually, pause } from './service.js';
 
-const run = promisify(execFile);
-const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
-
 /** Events of one fault: of all faults together, Loki gives 5,000 lines at once. */
 const EVENTS = 400;
+const PUSH = '/loki/api/v1/push';
+/** ms: what nginx says. Timers may be a millisecond early. */
+const RETRY_AFTER = 2_000 - 2;
 
-/** A real probe, the agent, a proxy that can hang and reset, nginx, a real Loki: as faults.test.ts for a Collector. */
+/** As faults.test.ts for a Collector: Loki is asked for each event by its number. */
 describe.skipIf(!Loki.program || !Nginx.program)(
   'faults on the way to Loki (build-loki.sh left none, or nginx is not installed: skipped)',
   () => {
     let loki: Loki;
-    let nginx: Nginx;
-    let proxy: FaultProxy;
-    let agent: AgentProcess;
-    let trigger: string;
+    let way: FaultyWay;
     /** Numbers of the events that Loki is to have, in order. */
     const wanted: number[] = [];
     let lost = 0;
-    const pass = (): string => `location / { proxy_pass ${loki.url}; }`;
+    /** Produced when all was settled last. */
+    let before = 0;
 
     beforeAll(async () => {
-      trigger = compileProgram(here('../e2e/probes/trigger.c'));
       loki = await Loki.start();
-      nginx = await Nginx.start(pass());
-      proxy = await FaultProxy.start(nginx.url);
-      agent = await AgentProcess.start(`
-probes: [{ file: ${compileProbe(here('../e2e/probes/flood.bpf.c'))}, name: flood }]
-sinks:
-  prom: { type: prometheus }
-  file: { type: file, path: events.ndjson }
-  loki:
-    type: loki
-    url: "${proxy.url}"
-    queue: { timeout: 3s, retry: { initial: 200ms, max: 2s } }
-agent: { listen: "127.0.0.1:0" }
-`);
+      way = await FaultyWay.start(
+        loki.url,
+        EVENTS,
+        (url) => `{ type: loki, url: "${url}", queue: { timeout: 3s, retry: { initial: 200ms, max: 2s } } }`,
+      );
     });
     afterAll(async () => {
-      await agent?.stop();
-      await proxy?.stop();
-      await nginx?.stop();
+      await way?.stop();
       await loki?.service.stop();
     });
 
-    /** What the sink met at its last attempt; empty where that succeeded. */
-    const failure = async (): Promise<string> => {
-      const { sinks } = (await (await fetch(`${agent.url}/readyz`)).json()) as {
-        sinks: { name: string; state: string; error?: string }[];
-      };
-      const sink = sinks.find(({ name }) => name === 'loki');
-      return sink?.state === 'retrying' ? (sink.error ?? '') : '';
-    };
-    const produce = (): Promise<unknown> => run(trigger, [String(EVENTS), '50', '1000']);
-    const count = (name: string, ...labels: string[]): Promise<number> =>
-      agent.sum(`bee_agent_sink_${name}`, 'sink="loki"', 'map="print_flood"', ...labels);
-
     /** All is settled, and the sum of each sink holds; Loki has each event once, in the order of the stream. */
     async function settled(arrives = true): Promise<void> {
-      const produced = readSlots(agent, 'produced')[1]!;
-      await agent.until(async () => (await count('received_total')) === produced, 20_000);
-      await agent.until(async () => (await count('queued')) === 0, 60_000);
-      expect(await agent.brokenSums()).toEqual([]);
-      const now = await count('lost_total');
-      expect(now - lost).toBe(arrives ? 0 : EVENTS);
+      await way.settled();
+      const { produced } = way;
+      expect(await way.agent.brokenSums()).toEqual([]);
+      const now = await way.count('lost_total');
+      expect(now - lost).toBe(arrives ? 0 : produced - before);
       lost = now;
-      if (arrives) for (let seq = produced - EVENTS; seq < produced; seq++) wanted.push(seq);
+      if (arrives) for (let seq = before; seq < produced; seq++) wanted.push(seq);
+      before = produced;
       const numbers = await eventually(async () => {
         const entries = await loki.query('{probe="flood"}');
         return entries.length >= wanted.length ? entries : undefined;
@@ -87,16 +58,16 @@ agent: { listen: "127.0.0.1:0" }
     }
 
     it('none: each event arrives once, in order', async () => {
-      await produce();
+      await way.produce();
       await settled();
     });
 
     it('a Loki that is killed, and back after ten seconds', async () => {
       await loki.service.kill();
-      await produce();
+      await way.produce();
       await pause(10_000);
-      await agent.until(async () => (await count('queued')) === EVENTS);
-      expect(await agent.brokenSums()).toEqual([]);
+      await way.agent.until(async () => (await way.count('queued')) === EVENTS);
+      expect(await way.agent.brokenSums()).toEqual([]);
       await loki.service.start();
       await settled();
     });
@@ -106,13 +77,36 @@ agent: { listen: "127.0.0.1:0" }
       ['503', '503', 'return 503;'],
       ['a bad gateway', '502', 'location / { proxy_pass http://127.0.0.1:1; }'],
     ])('%s is tried again', async (_, status, server) => {
-      await nginx.become(server);
-      await produce();
-      await agent.until(async () => (await count('queued')) === EVENTS);
-      await agent.until(async () => (await failure()).includes(status));
-      expect(await agent.brokenSums()).toEqual([]);
-      await nginx.become(pass());
+      await way.become(server);
+      await way.produce();
+      await way.agent.until(async () => (await way.count('queued')) === EVENTS);
+      await way.agent.until(async () => (await way.failure()).includes(status));
+      expect(await way.agent.brokenSums()).toEqual([]);
+      if (server.includes('Retry-After')) {
+        await way.agent.until(() => way.gaps(PUSH).length >= 2, 20_000);
+        expect(Math.min(...way.gaps(PUSH))).toBeGreaterThanOrEqual(RETRY_AFTER);
+      }
+      await way.become();
       await settled();
+    });
+
+    it('a limit of requests: each event arrives once, at its pace', async () => {
+      await way.become(`limit_req zone=slow; limit_req_status 429; location / { ${way.pass} }`);
+      for (let i = 0; i < 2; i++) {
+        await way.produce();
+        await pause(1_200);
+      }
+      await way.agent.until(async () => (await way.failure()).includes('429'));
+      await settled();
+      await way.become();
+    });
+
+    it('a limit of size: each event arrives once, in smaller pushes', async () => {
+      await way.become(`client_max_body_size 4k; location / { ${way.pass} }`);
+      await way.produce();
+      await settled();
+      expect(way.gaps(PUSH).length).toBeGreaterThan(2);
+      await way.become();
     });
 
     // What was stored though its answer was lost comes again, at the same times: Loki keeps one of the two.
@@ -121,30 +115,30 @@ agent: { listen: "127.0.0.1:0" }
       ['a reset in the middle of the request', 'reset'],
       ['a reset in the middle of the answer', 'reset-answer'],
     ])('%s', async (_, fault) => {
-      proxy.become(fault);
-      await produce();
-      await agent.until(() => proxy.met > 0, 20_000);
+      way.proxy.become(fault);
+      await way.produce();
+      await way.agent.until(() => way.proxy.met > 0, 20_000);
       // Longer than the attempt's time-out.
       await pause(3_500);
-      expect(await agent.brokenSums()).toEqual([]);
-      proxy.become('none');
+      expect(await way.agent.brokenSums()).toEqual([]);
+      way.proxy.become('none');
       await settled();
     });
 
     it('400 is for good: counted as lost, and not sent again', async () => {
-      await nginx.become('return 400;');
-      await produce();
+      await way.become('return 400;');
+      await way.produce();
       await settled(false);
-      expect(await count('lost_total', 'reason="dropped"')).toBe(EVENTS);
-      await nginx.become(pass());
-      await produce();
+      expect(await way.count('lost_total', 'reason="dropped"')).toBe(EVENTS);
+      await way.become();
+      await way.produce();
       await settled();
     });
 
     it('after all of them the other sink has every event', async () => {
-      const [, events] = readSlots(agent, 'produced');
-      expect(await agent.sum('bee_agent_sink_delivered_total', 'sink="file"')).toBe(events);
-      expect(await agent.sum('bee_agent_sink_lost_total', 'sink="file"')).toBe(0);
+      const events = way.produced;
+      expect(await way.agent.sum('bee_agent_sink_delivered_total', 'sink="file"')).toBe(events);
+      expect(await way.agent.sum('bee_agent_sink_lost_total', 'sink="file"')).toBe(0);
     });
   },
 );

@@ -1,77 +1,44 @@
-import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { AgentProcess, readSlots } from '../support/agent.js';
-import { compileProbe, compileProgram } from '../support/compile.js';
+import { readSlots } from '../support/agent.js';
 import { Collector } from './collector.js';
-import { type Fault, FaultProxy } from './fault-proxy.js';
+import type { Fault } from './fault-proxy.js';
+import { FaultyWay } from './faulty-way.js';
 import { Nginx } from './nginx.js';
 import { pause } from './service.js';
 
-const run = promisify(execFile);
-const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
-
 /** Events of one fault. */
 const EVENTS = 1500;
+/** ms: what nginx says. Timers may be a millisecond early. */
+const RETRY_AFTER = 3_000 - 2;
 
-/**
- * The way of every event: a real probe, the agent, a proxy that can hang and reset, nginx, a real Collector. Every
- * fault is met while events come, and ends; then the Collector is asked for each event by its number.
- */
+/** Every fault is met while events come, and ends; then the Collector is asked for each event by its number. */
 describe.skipIf(!Collector.program || !Nginx.program)(
   'faults on the way to a Collector (build-collector.sh left none, or nginx is not installed: skipped)',
   () => {
     let collector: Collector;
-    let nginx: Nginx;
-    let proxy: FaultProxy;
-    let agent: AgentProcess;
-    let trigger: string;
+    let way: FaultyWay;
     /** What the events were numbered with at the end of the last fault. */
     let seen = 0;
     /** In the ledger, by now. */
     let lost = 0;
     let twice = 0;
-    const pass = (): string => `location / { proxy_pass ${collector.url}; }`;
 
     beforeAll(async () => {
-      trigger = compileProgram(here('../e2e/probes/trigger.c'));
       collector = await Collector.start();
-      nginx = await Nginx.start(pass());
-      proxy = await FaultProxy.start(nginx.url);
-      agent = await AgentProcess.start(`
-probes:
-  - file: ${compileProbe(here('../e2e/probes/flood.bpf.c'))}
-    name: flood
-sinks:
-  prom: { type: prometheus }
-  file: { type: file, path: events.ndjson }
-  otlp: { type: otlp, endpoint: "${proxy.url}", metrics: false, queue: { timeout: 4s } }
-  points: { type: otlp, endpoint: "${proxy.url}", logs: false, interval: 1s }
-agent: { listen: "127.0.0.1:0" }
-`);
+      way = await FaultyWay.start(
+        collector.url,
+        EVENTS,
+        (url) => `{ type: otlp, endpoint: "${url}", metrics: false, queue: { timeout: 4s } }`,
+        (url) => `points: { type: otlp, endpoint: "${url}", logs: false, interval: 1s }`,
+      );
     });
     afterAll(async () => {
-      await agent?.stop();
-      await proxy?.stop();
-      await nginx?.stop();
+      await way?.stop();
       await collector?.service.stop();
     });
-
-    /** What the sink met at its last attempt; empty where that succeeded. */
-    const failure = async (): Promise<string> => {
-      const { sinks } = (await (await fetch(`${agent.url}/readyz`)).json()) as {
-        sinks: { name: string; state: string; error?: string }[];
-      };
-      const sink = sinks.find(({ name }) => name === 'otlp');
-      return sink?.state === 'retrying' ? (sink.error ?? '') : '';
-    };
-    const produce = (): Promise<unknown> => run(trigger, [String(EVENTS), '50', '1000']);
-    const count = (name: string, ...labels: string[]): Promise<number> =>
-      agent.sum(`bee_agent_sink_${name}`, 'sink="otlp"', 'map="print_flood"', ...labels);
 
     /** Sequence numbers that the Collector has, from `seen` on; those that it has twice are counted. */
     function arrived(): Set<number> {
@@ -87,18 +54,16 @@ agent: { listen: "127.0.0.1:0" }
 
     /** The sum of the design, with nothing on its way. */
     async function settled(): Promise<{ received: number; delivered: number; lost: number }> {
-      const produced = readSlots(agent, 'produced')[1]!;
-      await agent.until(async () => (await count('received_total')) === produced, 20_000);
-      await agent.until(async () => (await count('queued')) === 0, 60_000);
+      await way.settled();
       const [received, delivered, all] = await Promise.all([
-        count('received_total'),
-        count('delivered_total'),
-        count('lost_total'),
+        way.count('received_total'),
+        way.count('delivered_total'),
+        way.count('lost_total'),
       ]);
-      expect(received).toBe(produced);
+      expect(received).toBe(way.produced);
       expect(received).toBe(delivered + all);
       // And that of every other sink, on their way or not.
-      expect(await agent.brokenSums()).toEqual([]);
+      expect(await way.agent.brokenSums()).toEqual([]);
       return { received, delivered, lost: all };
     }
 
@@ -108,7 +73,7 @@ agent: { listen: "127.0.0.1:0" }
       expect(now).toBe(lost);
       twice = 0;
       let numbers = arrived();
-      await agent.until(() => {
+      await way.agent.until(() => {
         twice = 0;
         numbers = arrived();
         return numbers.size >= received - seen;
@@ -120,7 +85,7 @@ agent: { listen: "127.0.0.1:0" }
     }
 
     it('none: each event arrives once', async () => {
-      await produce();
+      await way.produce();
       await nothingLost();
       expect(seen).toBe(EVENTS);
     });
@@ -130,11 +95,11 @@ agent: { listen: "127.0.0.1:0" }
       const end = Date.now() + 60_000;
       let rounds = 0;
       while (Date.now() < end) {
-        await produce();
+        await way.produce();
         rounds++;
         await pause(10_000);
       }
-      await agent.until(async () => (await count('queued')) === rounds * EVENTS);
+      await way.agent.until(async () => (await way.count('queued')) === rounds * EVENTS);
       await collector.service.start();
       await nothingLost();
     }, 240_000);
@@ -144,13 +109,38 @@ agent: { listen: "127.0.0.1:0" }
       ['503', '503', 'return 503;'],
       ['a bad gateway', '502', 'location / { proxy_pass http://127.0.0.1:1; }'],
     ])('%s is tried again', async (_, status, server) => {
-      await nginx.become(server);
-      await produce();
-      await agent.until(async () => (await count('queued')) === EVENTS);
-      expect(await agent.brokenSums()).toEqual([]);
-      await agent.until(async () => (await failure()).includes(status));
-      await nginx.become(pass());
+      await way.become(server);
+      await way.produce();
+      await way.agent.until(async () => (await way.count('queued')) === EVENTS);
+      expect(await way.agent.brokenSums()).toEqual([]);
+      await way.agent.until(async () => (await way.failure()).includes(status));
+      if (server.includes('Retry-After')) {
+        await way.agent.until(() => way.gaps('/v1/logs').length >= 2, 20_000);
+        expect(Math.min(...way.gaps('/v1/logs'))).toBeGreaterThanOrEqual(RETRY_AFTER);
+      }
+      await way.become();
       await nothingLost();
+    });
+
+    it('a limit of requests: each event arrives once, at its pace', async () => {
+      await way.become(
+        `location / { ${way.pass} } location /v1/logs { limit_req zone=slow; limit_req_status 429; ${way.pass} }`,
+      );
+      for (let i = 0; i < 3; i++) {
+        await way.produce();
+        await pause(1_200);
+      }
+      await way.agent.until(async () => (await way.failure()).includes('429'));
+      await nothingLost();
+      await way.become();
+    });
+
+    it('a limit of size: each event arrives once, in smaller requests', async () => {
+      await way.become(`client_max_body_size 4k; location / { ${way.pass} }`);
+      await way.produce();
+      await nothingLost();
+      expect(way.gaps('/v1/logs').length).toBeGreaterThan(2);
+      await way.become();
     });
 
     it.each<[string, Fault, boolean]>([
@@ -158,27 +148,27 @@ agent: { listen: "127.0.0.1:0" }
       ['a reset in the middle of the request', 'reset', false],
       ['a reset in the middle of the answer', 'reset-answer', true],
     ])('%s', async (_, fault, again) => {
-      proxy.become(fault);
-      await produce();
-      await agent.until(() => (again ? arrived().size : proxy.met) > 0, 20_000);
+      way.proxy.become(fault);
+      await way.produce();
+      await way.agent.until(() => (again ? arrived().size : way.proxy.met) > 0, 20_000);
       // Longer than the attempt's time-out.
       await pause(4_500);
-      proxy.become('none');
+      way.proxy.become('none');
       await nothingLost(again);
     });
 
     it('400 is for good: counted as lost, and not sent again', async () => {
-      await nginx.become('return 400;');
-      await produce();
+      await way.become('return 400;');
+      await way.produce();
       const { received, lost: now } = await settled();
       expect(now - lost).toBe(EVENTS);
-      expect(await count('lost_total', 'reason="dropped"')).toBe(EVENTS);
-      await nginx.become(pass());
+      expect(await way.count('lost_total', 'reason="dropped"')).toBe(EVENTS);
+      await way.become();
       await pause(2_000);
       expect(arrived().size).toBe(0);
       seen = received;
       lost = now;
-      await produce();
+      await way.produce();
       await nothingLost();
     });
 
@@ -195,33 +185,33 @@ agent: { listen: "127.0.0.1:0" }
         });
       }).listen(0, '127.0.0.1');
       await once(server, 'listening');
-      proxy.become('none', `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-      const before = await count('delivered_total');
-      await produce();
+      way.proxy.become('none', `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+      const before = await way.count('delivered_total');
+      await way.produce();
       const { received, delivered, lost: now } = await settled();
       expect(requests).toBeGreaterThan(0);
       expect(now - lost).toBe(requests * 3);
-      expect(await count('lost_total', 'reason="rejected"')).toBe(requests * 3);
+      expect(await way.count('lost_total', 'reason="rejected"')).toBe(requests * 3);
       expect(delivered - before).toBe(EVENTS - requests * 3);
-      proxy.become('none', nginx.url);
+      way.proxy.become('none', way.nginx.url);
       server.closeAllConnections();
       server.close();
       seen = received;
       lost = now;
-      await produce();
+      await way.produce();
       await nothingLost();
     });
 
     it('after all of them counters stand where the probe counted, and the other sink has every event', async () => {
-      const [, events, groups] = readSlots(agent, 'produced');
-      await agent.until(() => {
+      const [, events, groups] = readSlots(way.agent, 'produced');
+      await way.agent.until(() => {
         const last = new Map<string, number>();
         for (const { metric, attributes, fields } of collector.points)
           if (metric.Name === 'ebpf_groups_total') last.set(attributes.group!, Number(fields.Value));
         return [...last.values()].reduce((a, b) => a + b, 0) === groups;
       }, 20_000);
-      expect(await agent.sum('bee_agent_sink_delivered_total', 'sink="file"')).toBe(events);
-      expect(await agent.sum('bee_agent_sink_lost_total', 'sink="file"')).toBe(0);
+      expect(await way.agent.sum('bee_agent_sink_delivered_total', 'sink="file"')).toBe(events);
+      expect(await way.agent.sum('bee_agent_sink_lost_total', 'sink="file"')).toBe(0);
     });
   },
 );

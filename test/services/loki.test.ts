@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import lokiSink from '../../plugins/loki/index.js';
 import type { Sink } from '../../plugins/sdk/index.js';
-import { everyKind, TIME } from './batches.js';
+import { everyKind, linesAt, TIME } from './batches.js';
 import { makeCertificates } from './certificates.js';
 import { Loki } from './loki.js';
 import { Nginx } from './nginx.js';
@@ -126,6 +126,27 @@ describe.skipIf(!Loki.program)('loki at a real Loki (build-loki.sh left none: sk
     await open({ extra_labels: { run: 'x'.repeat(5000) } });
     expect(await write(++number)).toMatchObject({ status: 'drop', error: expect.stringContaining('400') });
   });
+
+  it.each(['protobuf', 'json'])(
+    '%s: loses of a hundred events the one that is too old, and says so',
+    async (format) => {
+      await open({ format, extra_labels: { run: `old-${format}` } });
+      const old = 37;
+      const times = Array.from({ length: 100 }, (_, i) => TIME + BigInt(i));
+      times[old] = TIME - 400n * 86_400_000_000_000n;
+      expect(await sink!.write!(linesAt(times), call())).toEqual({
+        status: 'ok',
+        rejected: 1,
+        error: expect.stringMatching(/^Loki answered 400: .*too old/),
+      });
+      const entries = await stored(`{run="old-${format}"}`, 99);
+      expect(
+        entries
+          .map(({ line }) => (JSON.parse(line) as { data: { number: number } }).data.number)
+          .sort((a, b) => a - b),
+      ).toEqual([...times.keys()].filter((number) => number !== old));
+    },
+  );
 
   it('a Loki that is down is tried again', async () => {
     await open({ extra_labels: { run: 'down' } });

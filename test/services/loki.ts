@@ -68,6 +68,6 @@ common:
   ring: { kvstore: { store: inmemory } }
 schema_config:
   configs: [{ from: 2024-01-01, store: tsdb, object_store: filesystem, schema: v13, index: { prefix: index_, period: 24h } }]
-limits_config: { allow_structured_metadata: true, reject_old_samples: false, discover_service_name: [], discover_log_levels: false, max_entries_limit_per_query: 100000 }
+limits_config: { allow_structured_metadata: true, reject_old_samples: true, reject_old_samples_max_age: 24h, discover_service_name: [], discover_log_levels: false, max_entries_limit_per_query: 100000 }
 `;
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { freePort } from '../support/registry.js';
 import { installed, Service } from './service.js';
 
-/** Debian's nginx in front of a service; `server`: the lines of its server block, beside `listen`. */
+/** Debian's nginx in front of a service; `server`: the lines of its server block, beside `listen`. The zone `slow` takes a request each 3 s. */
 export class Nginx {
   private constructor(
     private readonly service: Service,
@@ -60,6 +60,7 @@ events { worker_connections 64; }
 http {
   access_log off;
   client_max_body_size 64m;
+  limit_req_zone $server_name zone=slow:1m rate=20r/m;
   client_body_temp_path body;
   proxy_temp_path proxy;
   fastcgi_temp_path fastcgi;
