@@ -9,11 +9,13 @@ const CACHE =
   process.env.BEE_SERVICES_CACHE ||
   join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'bee-agent', 'services');
 
-/** The newest build of a service; undefined when there is none. */
-export function builtService(name: string): string | undefined {
+/** A build of a service, the newest unless a version is named; undefined when there is none. */
+export function builtService(name: string, version?: string): string | undefined {
   if (!existsSync(CACHE)) return undefined;
   const found = readdirSync(CACHE)
-    .filter((file) => file.startsWith(`${name}-v`) || file === name)
+    .filter((file) =>
+      version === undefined ? file.startsWith(`${name}-v`) || file === name : file === `${name}-${version}`,
+    )
     .sort();
   const last = found.at(-1);
   return last === undefined ? undefined : join(CACHE, last);
