@@ -48,8 +48,8 @@ export class EventFile {
     return { size, written: mtimeMs, gone: nlink === 0 };
   }
 
-  /** All of `lines`, or, after a throw, nothing of them. */
-  async append(lines: Uint8Array): Promise<void> {
+  /** All of `lines`, or, after a throw, nothing of them. Gives where they begin. */
+  async append(lines: Uint8Array): Promise<number> {
     await this.repair?.();
     const start = (await this.handle.stat()).size;
     let written = 0;
@@ -62,12 +62,12 @@ export class EventFile {
       await this.undo(start, written);
       throw error;
     }
+    return start;
   }
 
   /** Append, and have it on the disk. What cannot be made to last is taken back. */
   async appendDurably(lines: Uint8Array): Promise<void> {
-    const start = (await this.handle.stat()).size;
-    await this.append(lines);
+    const start = await this.append(lines);
     try {
       await this.handle.datasync();
     } catch (error) {

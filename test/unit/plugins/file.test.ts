@@ -10,10 +10,12 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { open as openFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as zlib from 'node:zlib';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import file from '../../../plugins/file/index.js';
 import { EventBatch, type Sink, type SinkContext } from '../../../plugins/sdk/index.js';
 
@@ -197,6 +199,56 @@ describe('the file sink', () => {
     } finally {
       await sink?.close();
       execFileSync('umount', [disk]);
+    }
+  });
+
+  it('has each line once, whichever of its calls to the disk fail, and in whatever order', async () => {
+    const attempt = fc.record({ write: fc.boolean(), truncate: fc.boolean(), datasync: fc.boolean() });
+    const handle = await openFile(import.meta.filename);
+    const calls = Object.getPrototypeOf(handle) as typeof handle;
+    await handle.close();
+    let failing: Partial<Record<'write' | 'truncate' | 'datasync', boolean>> = {};
+    const full = Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' });
+    const { write: wholly, truncate, datasync } = calls;
+    vi.spyOn(calls, 'write').mockImplementation(async function (this: typeof handle, ...args: unknown[]) {
+      if (!failing.write) return Reflect.apply(wholly, this, args);
+      // A disk that fills up takes a part first.
+      const [bytes, from, length] = args as [Uint8Array, number, number];
+      if (from > 0 || length < 2) throw full;
+      return Reflect.apply(wholly, this, [bytes, from, length >> 1, null]);
+    } as typeof wholly);
+    for (const [name, real] of Object.entries({ truncate, datasync }) as ['truncate', typeof truncate][])
+      vi.spyOn(calls, name).mockImplementation(async function (this: typeof handle, ...args: [number?]) {
+        if (failing[name]) throw full;
+        return Reflect.apply(real, this, args);
+      });
+    try {
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(fc.tuple(fc.integer({ min: 1, max: 20 }), fc.array(attempt, { maxLength: 3 })), {
+            minLength: 1,
+            maxLength: 4,
+          }),
+          async (batches) => {
+            rmSync(path(), { force: true });
+            await open({ rotate: false, fsync: 'always' });
+            let next = 0;
+            for (const [count, attempts] of batches) {
+              for (const faults of [...attempts, {}]) {
+                failing = faults;
+                if ((await write(batch(next, count))).status === 'ok') break;
+              }
+              next += count;
+            }
+            await sink!.close();
+            expect(sequence()).toEqual(range(next));
+          },
+        ),
+        { numRuns: 150 },
+      );
+    } finally {
+      failing = {};
+      vi.restoreAllMocks();
     }
   });
 
