@@ -7,6 +7,11 @@ import type { SinkSource } from '../sink-module.js';
  * among it is collected long before.
  */
 export const BUFFER_LIMIT = 256 * 2 ** 20;
+/** Of what is alive on its heap, bytes. */
+export const HEAP_LIMIT = 256 * 2 ** 20;
+
+/** Of what a sink has too much. */
+export type Exhausted = 'heap' | 'buffers';
 
 /** What the host asks a sink's worker, in this order: describe, prepare, open, the others, close. */
 export type Ask =
@@ -35,8 +40,8 @@ export type FromWorker =
   | { readonly kind: 'answer'; readonly id: number; readonly value?: unknown; readonly error?: AskError }
   | { readonly kind: 'log'; readonly level: LogLevel; readonly message: string }
   | { readonly kind: 'collect' }
-  /** It keeps more in buffers than it may. */
-  | { readonly kind: 'exhausted' }
+  /** It keeps more than it may. */
+  | { readonly kind: 'exhausted'; readonly what: Exhausted }
   | { readonly kind: 'metrics'; readonly changes: readonly MetricChange[] };
 
 export interface AskError {

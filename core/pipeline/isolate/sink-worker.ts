@@ -9,6 +9,7 @@ import {
   BUFFER_LIMIT,
   type Description,
   type FromWorker,
+  HEAP_LIMIT,
   type LogLevel,
   type MetricChange,
   type Prepared,
@@ -20,7 +21,8 @@ import { onLines } from './output-lines.js';
 const START_MS = 10_000;
 /** A worker that does not react to a signal for this long is ended. */
 const STUCK_MS = 250;
-const HEAP_MB = 256;
+/** A thread that never comes to look at its own memory ends here. Room for what a growing array or map takes at once. */
+const MOST_HEAP_MB = 1_024;
 /** Lines kept until there is a log to write them to. */
 const EARLY_LINES = 50;
 
@@ -51,7 +53,7 @@ export class SinkWorker {
       name: source.name,
       workerData: port2,
       transferList: [port2],
-      resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
+      resourceLimits: { maxOldGenerationSizeMb: MOST_HEAP_MB },
       stdout: true,
       stderr: true,
     });
@@ -161,7 +163,11 @@ export class SinkWorker {
         for (const change of message.changes) this.measure(change);
         return;
       case 'exhausted':
-        this.die(`it kept more than ${BUFFER_LIMIT / 2 ** 20} MiB in buffers`);
+        this.die(
+          message.what === 'heap'
+            ? `it used more than ${HEAP_LIMIT / 2 ** 20} MiB of heap`
+            : `it kept more than ${BUFFER_LIMIT / 2 ** 20} MiB in buffers`,
+        );
         void this.end();
         return;
       case 'collect':
@@ -224,7 +230,8 @@ interface Waiting {
 }
 
 function explain(error: Error & { code?: unknown }): string {
-  if (error.code === 'ERR_WORKER_OUT_OF_MEMORY') return `it used more than ${HEAP_MB} MiB of heap`;
+  if (error.code === 'ERR_WORKER_OUT_OF_MEMORY')
+    return `it used more than ${MOST_HEAP_MB} MiB of heap at once`;
   // The first place that is the sink's, so that a throw from a timer can be found.
   const place = /\(?((?:file:\/\/)?\/[^\s()]+:\d+):\d+\)?/.exec(error.stack ?? '')?.[1];
   return `${messageOf(error)}${place ? ` (${place.replace(/^file:\/\//, '')})` : ''}`;

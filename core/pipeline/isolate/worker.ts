@@ -1,4 +1,3 @@
-import { getHeapStatistics } from 'node:v8';
 import { type MessagePort, workerData } from 'node:worker_threads';
 import {
   type Accepts,
@@ -16,18 +15,18 @@ import {
 import { messageOf, PipelineError } from '../error.js';
 import { loadSinkModule } from '../sink-module.js';
 import { LineLimit } from './line-limit.js';
-import {
-  type Ask,
-  BUFFER_LIMIT,
-  type Description,
-  type FromWorker,
-  type LogLevel,
-  type MetricChange,
-  type Opened,
-  type PlainRequest,
-  type PlainResponse,
-  type Prepared,
-  type ToWorker,
+import { MemoryWatch } from './memory.js';
+import type {
+  Ask,
+  Description,
+  FromWorker,
+  LogLevel,
+  MetricChange,
+  Opened,
+  PlainRequest,
+  PlainResponse,
+  Prepared,
+  ToWorker,
 } from './messages.js';
 
 /** Hosts one custom sink in a thread of its own. */
@@ -38,7 +37,6 @@ const METRICS_MS = 1_000;
 const MAX_METRICS = 100;
 /** Of a name that is told, characters. */
 const MAX_NAME = 100;
-const MEMORY_MS = 1_000;
 
 const port = workerData as MessagePort;
 const send = (message: FromWorker): void => port.postMessage(message);
@@ -62,11 +60,7 @@ port.on('message', (message: ToWorker) => {
   else collected?.reject(new Error(message.error));
 });
 
-/** To be asked after each answer, as what a batch holds came with it, and between two for a sink that fills by itself. */
-function checkMemory(): void {
-  if (getHeapStatistics().external_memory > BUFFER_LIMIT) send({ kind: 'exhausted' });
-}
-setInterval(checkMemory, MEMORY_MS).unref();
+const memory = new MemoryWatch((what) => send({ kind: 'exhausted', what }));
 
 async function answer(id: number, ask: Ask): Promise<void> {
   const abort = new AbortController();
@@ -80,7 +74,7 @@ async function answer(id: number, ask: Ask): Promise<void> {
     send({ kind: 'answer', id, error: { code, message: messageOf(error) } });
   } finally {
     running.delete(id);
-    checkMemory();
+    memory.look();
   }
 }
 
