@@ -4,7 +4,7 @@
 source "$(dirname "$0")/lib.sh"
 
 packages=(clang llvm libbpf-dev libelf-dev zlib1g-dev g++ make python3)
-if [[ ${1:-} == --test || ${1:-} == --services ]]; then packages+=(prometheus bpftool valgrind docker-registry apache2-utils openssl skopeo nginx-light tmux strace); fi
+if [[ ${1:-} == --test || ${1:-} == --services ]]; then packages+=(prometheus bpftool valgrind docker-registry apache2-utils openssl skopeo nginx-light tmux strace zsh fish); fi
 if [[ ${1:-} == --services ]]; then packages+=(postgresql); fi
 
 missing=()

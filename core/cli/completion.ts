@@ -28,7 +28,7 @@ function bash(root: Command): string {
   const cases = verbs(root).map((verb) => `    ${verb.name()}) words="${flags(verb, root).join(' ')}" ;;`);
   return `_bee() {
   local cur="\${COMP_WORDS[COMP_CWORD]}" verb="" word words
-  for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+  for word in "\${COMP_WORDS[@]:1:$((COMP_CWORD-1))}"; do
     case " ${verbNames(root).join(' ')} " in *" $word "*) verb="$word"; break ;; esac
   done
   case "$verb" in
@@ -42,7 +42,7 @@ ${cases.join('\n')}
   fi
   case " ${ofImages.join(' ')} " in *" $verb "*) ;; *) return ;; esac
   # Bash splits words at colons: what lies before the last one is on the line already.
-  local line="\${COMP_LINE:0:COMP_POINT}"
+  local line="\${COMP_LINE:0:$COMP_POINT}"
   local typed="\${line##*[[:space:]]}"
   local before="\${typed%"$cur"}"
   while IFS= read -r word; do
@@ -52,8 +52,10 @@ ${cases.join('\n')}
 complete -o default -F _bee bee`;
 }
 
+/** Bash's, which zsh can run, but for names in a slice. */
 function zsh(root: Command): string {
   return `#compdef bee
+(( $+functions[compdef] )) || { autoload -Uz compinit && compinit }
 autoload -Uz bashcompinit && bashcompinit
 ${bash(root)}`;
 }
