@@ -171,6 +171,7 @@ function events(): EventBatch {
             values: Int32Array.from([1, -9]),
           },
           { kind: 'number', path: ['in', 'port'], dims: [], values: Uint16Array.from([443, 80]) },
+          { kind: 'number', path: ['in', 'load'], dims: [], values: Float32Array.from([2, 0.5]) },
           { kind: 'number', path: ['list', '[]'], dims: [2], values: Uint8Array.from([1, 2, 3, 4]) },
           {
             kind: 'text',
@@ -405,7 +406,15 @@ describe('events', () => {
       ok: { boolValue: true },
       ratio: { doubleValue: 2 },
       mode: { stringValue: 'ON' },
-      in: { kvlistValue: { values: [{ key: 'port', value: { intValue: '443' } }] } },
+      // Whole numbers beside a float stay integers, and those of a float doubles.
+      in: {
+        kvlistValue: {
+          values: [
+            { key: 'port', value: { intValue: '443' } },
+            { key: 'load', value: { doubleValue: 2 } },
+          ],
+        },
+      },
       list: { arrayValue: { values: [{ intValue: '1' }, { intValue: '2' }] } },
       'data.probe': { stringValue: 'aé' },
     });
@@ -415,6 +424,124 @@ describe('events', () => {
       ratio: { doubleValue: Number.NaN },
     });
   });
+});
+
+/** Columns of every kind, deep, long, and at the ends of their ranges. */
+function odd(): EventBatch {
+  const words = ['', 'é'.repeat(70), 'x'.repeat(20_000)];
+  let end = 0;
+  const offsets = Uint32Array.from(['', ...words], (word) => {
+    end += Buffer.byteLength(word);
+    return end;
+  });
+  const text = { dims: [], offsets, bytes: Buffer.from(words.join('')) };
+  const digits = ['-170141183460469231731687303715884105728', '-9223372036854775808', '9007199254740993'];
+  const long = 'n'.repeat(200);
+  return new EventBatch(
+    {
+      probe: 'p',
+      map: 'print_x',
+      labels: { node: 'n'.repeat(300) },
+      count: 3,
+      columns: {
+        rows: 3,
+        timestamps: BigInt64Array.from([1n, -1n, 2n ** 62n + 1n]),
+        columns: [
+          { kind: 'text', path: ['text'], ...text },
+          { kind: 'text', path: ['deep', long, 'text'], ...text },
+          { kind: 'number', path: ['deep', 'i8'], dims: [], values: Int8Array.from([-128, -1, 127]) },
+          {
+            kind: 'number',
+            path: ['deep', 'i32'],
+            dims: [],
+            values: Int32Array.from([-(2 ** 31), 127, 128]),
+          },
+          {
+            kind: 'number',
+            path: ['deep', 'u32'],
+            dims: [],
+            values: Uint32Array.from([2 ** 32 - 1, 2 ** 31, 0]),
+          },
+          {
+            kind: 'number',
+            path: ['deep', 'i64'],
+            dims: [],
+            values: BigInt64Array.from([-(2n ** 63n), -1n, 2n ** 63n - 1n]),
+          },
+          {
+            kind: 'number',
+            path: ['deep', 'u64'],
+            dims: [],
+            values: BigUint64Array.from([2n ** 63n, 2n ** 64n - 1n, 2n ** 32n]),
+          },
+          {
+            kind: 'text',
+            path: ['i128'],
+            dims: [],
+            format: 'int',
+            offsets: Uint32Array.from([0, 40, 60, 76]),
+            bytes: Buffer.from(digits.join('')),
+          },
+          {
+            kind: 'number',
+            path: ['at'],
+            dims: [],
+            format: 'pointer',
+            values: BigUint64Array.from([0n, 255n, 2n ** 64n - 1n]),
+          },
+          {
+            kind: 'number',
+            path: ['mode'],
+            dims: [],
+            format: 'enum',
+            names: { '1': 'ON', '18446744073709551615': 'ALL' },
+            values: BigUint64Array.from([1n, 2n ** 64n - 1n, 2n ** 64n - 2n]),
+          },
+          {
+            kind: 'number',
+            path: ['grid', '[]', 'row', '[]'],
+            dims: [2, 3],
+            values: Uint16Array.from({ length: 18 }, (_, i) => i * 4000),
+          },
+          { kind: 'number', path: ['__proto__'], dims: [], values: Uint8Array.from([1, 2, 3]) },
+        ],
+      },
+    },
+    { forms: ['columns'], sink: 'o', numbers: 'bigint' },
+  );
+}
+
+it('says the same of events in protobuf and in JSON, whatever they hold', async () => {
+  const sent: { resourceLogs: { scopeLogs: { logRecords: Record<string, unknown>[] }[] }[] }[] = [];
+  for (const protocol of ['http/protobuf', 'http/json']) {
+    await open({ protocol, compression: 'none' });
+    expect(await sink!.write!(odd(), call())).toEqual({ status: 'ok' });
+    await sink!.close();
+    const { body } = posts.at(-1)!;
+    sent.push(
+      protocol === 'http/json'
+        ? JSON.parse(body.toString())
+        : (decode('ExportLogsServiceRequest', body) as never),
+    );
+  }
+  const records = sent.map(({ resourceLogs }) =>
+    resourceLogs[0]!.scopeLogs[0]!.logRecords.map(({ observedTimeUnixNano, timeUnixNano, ...record }) => ({
+      ...record,
+      // Unsigned in the protocol buffers.
+      timeUnixNano: BigInt.asUintN(64, BigInt(timeUnixNano as string)),
+    })),
+  );
+  expect(records[0]!.length).toBe(3);
+  expect(records[0]).toEqual(records[1]);
+  expect(JSON.stringify(sent[0])).toContain('"-9223372036854775808"');
+  expect(sent[0]!.resourceLogs[0]!.scopeLogs[0]!.logRecords[1]!.attributes).toEqual(
+    expect.arrayContaining([
+      { key: 'i128', value: { intValue: '-9223372036854775808' } },
+      { key: 'at', value: { stringValue: '0xff' } },
+      { key: 'mode', value: { stringValue: 'ALL' } },
+      { key: '__proto__', value: { intValue: '2' } },
+    ]),
+  );
 });
 
 describe('answers', () => {
