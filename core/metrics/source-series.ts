@@ -1,6 +1,7 @@
 import type { Exemplar, Series } from '../../plugins/sdk/index.js';
 import type { GroupOutput } from '../decode/index.js';
 import { BucketCounts } from './bucket-counts.js';
+import { divided, plus } from './exact.js';
 import { exponentialValue } from './exponential.js';
 import { renderLabels } from './labels.js';
 import type { SeriesSource } from './source.js';
@@ -298,24 +299,6 @@ function total(counts: readonly number[]): number {
   let sum = 0;
   for (const count of counts) sum += count;
   return sum;
-}
-
-/** In the family's unit; a bigint only where a number would not be exact. */
-function divided(value: number | bigint, divisor: number): number | bigint {
-  if (typeof value === 'number') return divisor === 1 ? value : value / divisor;
-  const near = Number(value);
-  return divisor === 1 && !Number.isSafeInteger(near) ? value : near / divisor;
-}
-
-/** Exact: beyond 2^53 as a bigint. */
-function plus(a: number | bigint, b: number | bigint): number | bigint {
-  if (typeof a === 'number' && typeof b === 'number') {
-    const sum = a + b;
-    if (Number.isSafeInteger(sum) || !Number.isInteger(a) || !Number.isInteger(b)) return sum;
-  }
-  if (typeof a === 'number' && !Number.isInteger(a)) return a + Number(b);
-  if (typeof b === 'number' && !Number.isInteger(b)) return Number(a) + b;
-  return BigInt(a) + BigInt(b);
 }
 
 /** A number is written into its place where a bigint would be a new object for each series and drain. */
