@@ -102,7 +102,7 @@ describe.skipIf(!Loki.program || !Nginx.program)(
     });
 
     it('a limit of size: each event arrives once, in smaller pushes', async () => {
-      await way.become(`client_max_body_size 4k; location / { ${way.pass} }`);
+      await way.become(`client_max_body_size 2k; location / { ${way.pass} }`);
       await way.produce();
       await settled();
       expect(way.gaps(PUSH).length).toBeGreaterThan(2);

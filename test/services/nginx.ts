@@ -60,7 +60,7 @@ events { worker_connections 64; }
 http {
   access_log off;
   client_max_body_size 64m;
-  limit_req_zone $server_name zone=slow:1m rate=20r/m;
+  limit_req_zone $binary_remote_addr zone=slow:1m rate=20r/m;
   client_body_temp_path body;
   proxy_temp_path proxy;
   fastcgi_temp_path fastcgi;
