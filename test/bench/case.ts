@@ -6,15 +6,21 @@ export interface BenchCase {
   readonly unit: string;
   /** Which way is good: ratios are turned so that more is better. */
   readonly better: 'higher' | 'lower';
-  /** Smallest ratio that meets the target, the most that further figures may be (by their names), and its words. */
-  readonly target?: {
-    readonly ratio: number;
-    readonly most?: Readonly<Record<string, number>>;
-    readonly text: string;
-  };
+  readonly target?: Target;
   /** Runs unless `--runs` says otherwise. */
   readonly runs?: number;
   prepare(options: BenchOptions): Promise<Prepared>;
+}
+
+/** What is to be reached: all that is given. */
+export interface Target {
+  readonly text: string;
+  /** The least that the ratio may be. */
+  readonly ratio?: number;
+  /** The worst that the value may be. */
+  readonly value?: number;
+  /** The most that further figures may be, by their names: in each run, not in the median. */
+  readonly most?: Readonly<Record<string, number>>;
 }
 
 export interface Prepared {
@@ -24,13 +30,15 @@ export interface Prepared {
   readonly reference:
     | { readonly what: string; measure(): Promise<Sample> }
     | { readonly what: string; readonly published: number };
-  end?(): Promise<void>;
+  end?(): Promise<unknown>;
 }
+
+export type Figures = Readonly<Record<string, number>>;
 
 export interface Sample {
   readonly value: number;
   /** Further figures of the same measurement, by name with unit. */
-  readonly also?: Readonly<Record<string, number>>;
+  readonly also?: Figures;
 }
 
 export interface BenchOptions {
@@ -52,6 +60,8 @@ export interface BenchResult {
   readonly published: boolean;
   readonly target?: string;
   readonly met?: boolean;
-  readonly also?: Readonly<Record<string, number>>;
+  /** Medians; of those with a limit, the highest. */
+  readonly also?: Figures;
+  readonly referenceAlso?: Figures;
   readonly runs: number;
 }

@@ -1,26 +1,39 @@
 import { execFileSync } from 'node:child_process';
-import { closeSync, copyFileSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { closeSync, copyFileSync, mkdirSync, openSync, readSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
-import { type Consumer, produce } from './load.js';
+import { agentConsumer, type Consumer, produce, produced } from './load.js';
 import { Child, cpuSeconds, sleep } from './process.js';
 import { probe, program, ROOT, slots, WORK } from './tools.js';
 
 /** How long a peer may need for what it still has to read. */
 const SETTLE_MS = 15_000;
 
+/** The agent on the peers' probe: the same records, every field a label, so that both do the same work. */
+export function agentBesidePeer(exported: 'counter' | 'event', sinks: string, output?: string): Promise<Consumer> {
+  return agentConsumer(`{ export: ${exported}${exported === 'counter' ? ', metric: load_total' : ''} }`, sinks, {
+    object: probe('peer', { OURS: 1 }),
+    ring: 'counter_peer',
+    role: 'beside peer',
+    ...(output ? { output } : {}),
+  });
+}
+
 /** Load on a peer that is running; `delivered` says how much it has shown so far. */
 function peer(child: Child, delivered: () => Promise<number>): Consumer {
   return {
     end: () => child.end(),
-    async load(total, rate) {
+    async load(total, rate, untilLoss) {
       const cpu = cpuSeconds(child.pid);
-      const before = await delivered();
+      const [before, first] = [await delivered(), produced('peer')];
       const begun = performance.now();
-      const making = await produce('peer', total, rate);
+      const making = await produce('peer', total, rate, untilLoss);
+      const { asked, taken } = produced('peer');
       // Until nothing comes any more: what it lost, it never shows.
       let count = await delivered();
-      for (let still = 0; still < 4 && performance.now() - begun < SETTLE_MS + total; ) {
-        if (count - before >= total) break;
+      for (let still = 0; still < 4 && performance.now() - begun < making * 1000 + SETTLE_MS; ) {
+        if (count - before >= taken - first.taken) break;
         await sleep(500);
         const now = await delivered();
         still = now === count ? still + 1 : 0;
@@ -30,7 +43,7 @@ function peer(child: Child, delivered: () => Promise<number>): Consumer {
         seconds: (performance.now() - begun) / 1000,
         making,
         delivered: count - before,
-        lost: total - (count - before),
+        lost: asked - first.asked - (count - before),
         cpu: cpuSeconds(child.pid) - cpu,
       };
     },
@@ -40,6 +53,7 @@ function peer(child: Child, delivered: () => Promise<number>): Consumer {
 async function loaded(child: Child): Promise<void> {
   await child.until(() => {
     try {
+      // Throws as long as there is no such map.
       return slots('produced_peer').length === 2;
     } catch {
       return false;
@@ -55,9 +69,12 @@ export async function bumblebee(binary: string): Promise<Consumer> {
   const source = join(ROOT, 'test', 'bench', 'probes', 'peer.bpf.c');
   const build = [join(ROOT, 'dist/bin/bee.js'), 'build', source, reference, '--storage', store];
   execFileSync(process.execPath, build);
-  const child = Child.spawn(binary, ['run', '--no-tty', '--storage', store, reference]);
+  const port = await freePort();
+  const child = Child.spawn(binary, [
+    ...['run', '--no-tty', '--storage', store, '--prom-port', String(port), reference],
+  ]);
   await loaded(child);
-  return peer(child, () => sumOf('http://127.0.0.1:9091/metrics', 'ebpf_solo_io_counter_peer'));
+  return peer(child, () => sumOf(`http://127.0.0.1:${port}/metrics`, 'ebpf_solo_io_counter_peer'));
 }
 
 /** Inspektor Gadget: the same probe as a gadget, `ig run -o json`, counted by the lines it wrote. */
@@ -78,11 +95,19 @@ export async function inspektorGadget(binary: string): Promise<Consumer> {
   );
   closeSync(fd);
   await loaded(child);
-  return peer(child, async () => {
-    let lines = 0;
-    for (const byte of readFileSync(output)) if (byte === 10) lines++;
+  return peer(child, lineCounter(output));
+}
+
+/** Lines of a file that grows; each call reads what is new. */
+function lineCounter(file: string): () => Promise<number> {
+  const fd = openSync(file, 'r');
+  const block = Buffer.alloc(1 << 20);
+  let lines = 0;
+  return async () => {
+    for (let read = readSync(fd, block); read > 0; read = readSync(fd, block))
+      for (const byte of block.subarray(0, read)) if (byte === 10) lines++;
     return lines;
-  });
+  };
 }
 
 /** CPU seconds that ebpf_exporter spends on a scrape of the hash of 100,000 keys. */
@@ -94,7 +119,7 @@ export async function ebpfExporterPass(binary: string, keys: number): Promise<nu
     join(folder, 'keys.yaml'),
     `metrics:
   counters:
-    - name: keys
+    - name: counter_keys # that of the map
       help: keys
       labels:
         - { name: pid, size: 4, decoders: [{ name: uint }] }
@@ -102,17 +127,15 @@ export async function ebpfExporterPass(binary: string, keys: number): Promise<nu
         - { name: comm, size: 16, decoders: [{ name: string }] }
 `,
   );
-  // Its metric is named like its map.
-  const yaml = join(folder, 'keys.yaml');
-  writeFileSync(yaml, readFileSync(yaml, 'utf8').replace('name: keys\n', 'name: counter_keys\n'));
+  const address = `127.0.0.1:${await freePort()}`;
   const child = Child.spawn(binary, [
     `--config.dir=${folder}`,
     '--config.names=keys',
-    '--web.listen-address=127.0.0.1:9435',
+    `--web.listen-address=${address}`,
   ]);
   try {
     const scrape = (): Promise<string> =>
-      fetch('http://127.0.0.1:9435/metrics').then((response) => response.text());
+      fetch(`http://${address}/metrics`).then((response) => response.text());
     await child.until(() => scrape().then(Boolean, () => false));
     execFileSync(program('producer'), ['fill', String(keys)]);
     await scrape();
@@ -125,6 +148,15 @@ export async function ebpfExporterPass(binary: string, keys: number): Promise<nu
   } finally {
     await child.end();
   }
+}
+
+/** One that nobody listens on right now. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  await new Promise((done) => server.close(done));
+  return port;
 }
 
 async function sumOf(url: string, family: string): Promise<number> {

@@ -20,6 +20,14 @@ export function cpuByThread(pid: number): Map<string, number> {
   return threads;
 }
 
+/** CPU seconds by thread from one reading to a later one. */
+export function cpuSince(
+  before: ReadonlyMap<string, number>,
+  after: ReadonlyMap<string, number>,
+): Map<string, number> {
+  return new Map([...after].map(([name, seconds]) => [name, seconds - (before.get(name) ?? 0)]));
+}
+
 function taskNs(pid: number, task: string): number {
   try {
     return Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]);
@@ -86,6 +94,21 @@ export class Child {
       if (performance.now() > end) throw new Error(`${this.process.spawnfile} timed out:\n${this.stderr}`);
       await sleep(5);
     }
+  }
+
+  /** Until its stdout, a pipe, brings something. Polling would be late. */
+  async firstOutput(ms = 30_000): Promise<void> {
+    const { stdout } = this.process;
+    if (!stdout) throw new Error('its stdout is no pipe');
+    const signal = AbortSignal.timeout(ms);
+    const ended = once(this.process, 'close', { signal }).then(() => {
+      throw new Error(`${this.process.spawnfile} ended:\n${this.stderr}`);
+    });
+    await Promise.race([once(stdout, 'data', { signal }), ended]).catch((error: Error) => {
+      if (!signal.aborted) throw error;
+      throw new Error(`${this.process.spawnfile} printed nothing in ${ms / 1000} s:\n${this.stderr}`);
+    });
+    ended.catch(() => {});
   }
 
   async end(): Promise<string> {

@@ -27,7 +27,7 @@ export function program(name: 'consumer' | 'producer' | 'stopwatch'): string {
 
 /** Compile a probe; `defines` are its sizes. */
 export function probe(
-  name: 'load' | 'keys' | 'tick',
+  name: 'load' | 'keys' | 'tick' | 'peer',
   defines: Readonly<Record<string, number>> = {},
 ): string {
   const flags = Object.entries(defines).map(([key, value]) => `-D${key}=${value}`);

@@ -39,6 +39,6 @@ export function compileProbeBytes(source: string, ...flags: string[]): Uint8Arra
 export function compileProgram(source: string): string {
   const folder = mkdtempSync(join(tmpdir(), 'bee-program-'));
   const output = join(folder, basename(source).replace(/\.c$/, ''));
-  execFileSync('cc', ['-O2', '-Wall', source, '-o', output]);
+  execFileSync('cc', ['-O2', '-Wall', source, '-o', output, '-lbpf']);
   return output;
 }

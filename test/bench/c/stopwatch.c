@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// stopwatch COUNT SKIP: make COUNT ticks, one a millisecond, and read their lines on stdin as they come. Prints, as
+// stopwatch COUNT [SKIP]: make COUNT ticks, one a millisecond, and read their lines on stdin as they come. Prints, as
 // JSON, without the first SKIP of them, the median and the 99th percentile of the nanoseconds from the tick in the kernel to its line here.
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -40,6 +40,8 @@ int main(int argc, char **argv)
 	pthread_t thread;
 	long n = 0;
 
+	if (argc < 2)
+		return 2;
 	total = atol(argv[1]);
 	int64_t *delays = malloc(total * sizeof(*delays));
 	setvbuf(stdin, NULL, _IOLBF, 1 << 16);
@@ -51,7 +53,7 @@ int main(int argc, char **argv)
 			delays[n++] = time - strtoll(at + 5, NULL, 10);
 	}
 	pthread_join(thread, NULL);
-	long skip = atol(argv[2]);
+	long skip = argc > 2 ? atol(argv[2]) : 0;
 	if (n <= skip)
 		return 1;
 	delays += skip;

@@ -1,21 +1,14 @@
 import type { BenchCase } from '../case.js';
-import { busyCost } from './busy-cost.js';
+import { busyCost, busyCostNdjson } from './busy-cost.js';
 import { diskBuffer } from './disk-buffer.js';
 import { hashPoll, hashPollPeer } from './hash-poll.js';
 import { idle } from './idle.js';
 import { latency, latencyTail } from './latency.js';
 import { otlpMetrics } from './otlp.js';
-import {
-  ringCounter,
-  ringCounterCost,
-  ringCounterLossless,
-  ringCounterSteady,
-  ringNdjson,
-  ringNdjsonCost,
-  ringNdjsonPeer,
-  ringObjects,
-  ringSustained,
-} from './ring.js';
+import { ringCounter, ringCounterCost, ringCounterLossless, ringCounterSteady } from './ring-counter.js';
+import { ringNdjson, ringNdjsonCost, ringNdjsonPeer } from './ring-ndjson.js';
+import { ringObjects } from './ring-objects.js';
+import { ringSustained } from './ring-sustained.js';
 import { scrape } from './scrape.js';
 import { sinkCosts } from './sinks.js';
 import { start } from './start.js';
@@ -41,4 +34,5 @@ export const cases: readonly BenchCase[] = [
   start,
   idle,
   busyCost,
+  busyCostNdjson,
 ];

@@ -9,6 +9,7 @@ import { probe, program, WORK } from '../tools.js';
 const TICKS = 4000;
 /** Of these, what the first second says of an agent that just began is left out; of the reference too. */
 const WARM_UP = 1000;
+const P99 = 'p99, µs';
 
 /** Time from the record in the kernel to its line at the end of a pipe. */
 async function delays(child: Child): Promise<Sample> {
@@ -25,7 +26,7 @@ async function delays(child: Child): Promise<Sample> {
   await child.end();
   const { count, median, p99 } = JSON.parse(text) as { count: number; median: number; p99: number };
   if (count !== TICKS - WARM_UP) throw new Error(`${count} of ${TICKS - WARM_UP} ticks came`);
-  return { value: median / 1000, also: { 'p99, µs': p99 / 1000 } };
+  return { value: median / 1000, also: { [P99]: p99 / 1000 } };
 }
 
 async function ours(): Promise<Sample> {
@@ -50,24 +51,27 @@ async function reference(): Promise<Sample> {
   return delays(child);
 }
 
-let theirs: Sample | undefined;
+/** Runs of both that `latency` made and `latency-p99` has not shown yet: what is measured is the same. */
+const [oursMeasured, theirsMeasured]: [Sample[], Sample[]] = [[], []];
+
+async function kept(samples: Sample[], measured: Promise<Sample>): Promise<Sample> {
+  const sample = await measured;
+  samples.push(sample);
+  return sample;
+}
 
 export const latency: BenchCase = {
   name: 'latency',
   what: 'one record a millisecond, after a second: submit in the kernel → its line read from stdout, median',
   unit: 'µs',
   better: 'lower',
-  target: { ratio: 1, text: 'median under 300 µs' },
+  target: { value: 300, text: 'median under 300 µs' },
   prepare: async () => ({
-    ours: async () => {
-      const sample = await ours();
-      theirs = await reference();
-      return {
-        ...sample,
-        also: { ...sample.also, 'C, median µs': theirs.value, 'C, p99 µs': theirs.also!['p99, µs']! },
-      };
+    ours: () => kept(oursMeasured, ours()),
+    reference: {
+      what: 'C on libbpf that prints a line a record',
+      measure: () => kept(theirsMeasured, reference()),
     },
-    reference: { what: 'the target itself', published: 300 },
   }),
 };
 
@@ -78,13 +82,17 @@ export const latencyTail: BenchCase = {
   better: 'lower',
   target: { ratio: 1, text: 'under 3 ms, or twice C in the same run' },
   prepare: async () => ({
-    ours: async () => {
-      const sample = await ours();
-      return { value: sample.also!['p99, µs']! };
+    async ours() {
+      const { also } = oursMeasured.shift() ?? (await ours());
+      return { value: also?.[P99] ?? Number.NaN };
     },
     reference: {
       what: '3 ms, or twice C in the same run where that is more',
-      measure: async () => ({ value: Math.max(3000, 2 * (await reference()).also!['p99, µs']!) }),
+      async measure() {
+        const { also } = theirsMeasured.shift() ?? (await reference());
+        const c = also?.[P99] ?? Number.NaN;
+        return { value: Math.max(3000, 2 * c), also: { 'C, p99 µs': c } };
+      },
     },
   }),
 };

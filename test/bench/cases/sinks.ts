@@ -1,22 +1,23 @@
 import { once } from 'node:events';
-import { existsSync, truncateSync } from 'node:fs';
+import { mkdirSync, rmSync, truncateSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { Agent } from '../agent.js';
 import type { BenchCase, Sample } from '../case.js';
-import { produce, referenceConsumer } from '../load.js';
-import { probe, ROOT, slots, WORK } from '../tools.js';
+import { produce, produced, REFERENCE, referenceConsumer } from '../load.js';
+import { probe, ROOT, WORK } from '../tools.js';
 
 const TOTAL = 300_000;
 const RATE = 100_000;
-const FILE = join(WORK, 'sink.ndjson');
+/** Of the file sink: it rotates, so there are several in it. */
+const FOLDER = join(WORK, 'file-sink');
 const STDOUT = join(WORK, 'sink-stdout.ndjson');
 
 /** What each sink is written as in the config; `url` is an HTTP server that takes everything. */
 const SINKS = {
   stdout: () => '{ type: stdout, format: json }',
-  file: () => `{ type: file, path: ${FILE}, rotate: false, fsync: never }`,
+  file: () => `{ type: file, path: ${join(FOLDER, 'sink.ndjson')} }`,
   loki: (url: string) => `{ type: loki, url: "${url}" }`,
   otlp: (url: string) => `{ type: otlp, endpoint: "${url}", metrics: false }`,
   custom: () => `{ type: ${join(ROOT, 'test/bench/sinks/take-lines.js')} }`,
@@ -25,7 +26,7 @@ type SinkName = keyof typeof SINKS;
 
 const WHAT: Readonly<Record<SinkName, string>> = {
   stdout: 'stdout, into a file',
-  file: 'file, without fsync',
+  file: 'file, rotated and synced as by default, on tmpfs',
   loki: 'loki, protobuf and snappy, to a server that takes everything',
   otlp: 'otlp, logs in protobuf and gzip, to a server that takes everything',
   custom: 'custom, lines copied to its own worker, which drops them',
@@ -60,11 +61,12 @@ async function load(agent: Agent, names: readonly SinkName[]): Promise<number> {
       names.some((one) => one === name),
     );
   const before = new Map((await states()).map(({ name, delivered }) => [name, delivered]));
-  const [, first = 0] = slots('produced_0');
+  const first = produced('ours');
   const cpu = agent.cpu;
-  await produce(0, TOTAL, RATE);
-  const [, last = 0] = slots('produced_0');
-  const wanted = last - first;
+  await produce('ours', TOTAL, RATE);
+  const last = produced('ours');
+  const wanted = last.taken - first.taken;
+  if (wanted < last.asked - first.asked) throw new Error('the ring was full');
   await agent.child.until(async () => {
     const now = await states();
     const lost = now.find((sink) => Object.values(sink.lost).some((count) => count > 0));
@@ -72,11 +74,40 @@ async function load(agent: Agent, names: readonly SinkName[]): Promise<number> {
     return now.every(({ name, delivered }) => delivered - before.get(name)! >= wanted);
   }, 60_000);
   const used = agent.cpu - cpu;
-  for (const file of [FILE, STDOUT]) if (existsSync(file)) truncateSync(file);
+  truncateSync(STDOUT);
   return (used / wanted) * 1e9;
 }
 
-function sinkCase(name: string, what: string, names: readonly SinkName[], more = ''): BenchCase {
+interface Prepared {
+  readonly agent: Agent;
+  end(): Promise<void>;
+}
+
+/** An agent with these sinks, that has warmed up. */
+async function start(names: readonly SinkName[], more = ''): Promise<Prepared> {
+  mkdirSync(FOLDER, { recursive: true });
+  const hole = await sinkHole();
+  const own = names.map((one) => `${one}: ${SINKS[one](hole.url)}`);
+  const agent = await Agent.start(
+    `probes:
+  - { file: ${probe('load')}, name: load, maps: { load: { export: event } } }
+sinks: { ${[...own, ...(more === '' ? [] : [more])].join(', ')} }
+agent: { listen: "127.0.0.1:0" }
+`,
+    STDOUT,
+  );
+  await load(agent, names);
+  return {
+    agent,
+    async end() {
+      await agent.end();
+      hole.close();
+      rmSync(FOLDER, { recursive: true, force: true });
+    },
+  };
+}
+
+function sinkCase(name: string, what: string, names: readonly SinkName[], more?: string): BenchCase {
   return {
     name,
     what: `${RATE.toLocaleString('en')} events/s to ${what}: CPU of an event, ring to acknowledgement`,
@@ -84,44 +115,42 @@ function sinkCase(name: string, what: string, names: readonly SinkName[], more =
     better: 'lower',
     runs: 3,
     async prepare() {
-      const hole = await sinkHole();
-      const own = names.map((one) => `${one}: ${SINKS[one](hole.url)}`);
-      const agent = await Agent.start(
-        `probes:
-  - { file: ${probe('load')}, name: load, maps: { load: { export: event } } }
-sinks: { ${[...own, ...(more === '' ? [] : [more])].join(', ')} }
-agent: { listen: "127.0.0.1:0" }
-`,
-        STDOUT,
-      );
+      const { agent, end } = await start(names, more);
       const theirs = referenceConsumer('lines', join(WORK, 'sink-reference.ndjson'));
-      await load(agent, names);
       return {
         ours: async (): Promise<Sample> => ({ value: await load(agent, names) }),
         reference: {
-          what: 'C on libbpf that writes the same lines with snprintf to one file',
+          what: `${REFERENCE.lines} to one file, whatever the sink`,
           measure: async () => {
             const { cpu, delivered } = await theirs.load(TOTAL, RATE);
             return { value: (cpu / delivered) * 1e9 };
           },
         },
-        end: async () => {
-          await agent.end();
-          hole.close();
-        },
+        end,
       };
     },
   };
 }
 
-const ALL = Object.keys(SINKS) as SinkName[];
+/** All sinks, in the order in which `growth-sinks` adds them. */
+export const GROWING_SINKS: readonly SinkName[] = ['stdout', 'file', 'custom', 'otlp', 'loki'];
+
+/** CPU ns of an event that goes to all of these. */
+export async function costOfEvent(names: readonly SinkName[]): Promise<number> {
+  const { agent, end } = await start(names);
+  try {
+    return await load(agent, names);
+  } finally {
+    await end();
+  }
+}
 
 export const sinkCosts: readonly BenchCase[] = [
-  ...ALL.map((name) => sinkCase(`sink-${name}`, WHAT[name], [name])),
+  ...GROWING_SINKS.map((name) => sinkCase(`sink-${name}`, WHAT[name], [name])),
   sinkCase(
     'sinks-together',
     'all five of these at once, and a prometheus sink beside',
-    ALL,
+    GROWING_SINKS,
     'prom: { type: prometheus }',
   ),
 ];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-3-Clause
 // The load probe in what every peer understands: tracepoint, 40-byte records of integers and one string, 1,000 label
-// sets. getpgid(-(4 << 20) - n) makes n records.
+// sets. getpgid(-(4 << 20) - n) makes n records; 5 << 20 in the agent's copy (OURS).
 #ifdef INSPEKTOR_GADGET
 #include <vmlinux.h>
 #include <bpf/bpf_helpers.h>
@@ -12,7 +12,12 @@
 #include <bpf/bpf_helpers.h>
 #endif
 
+#ifdef OURS
+#define MAGIC (5 << 20)
+#define produced_peer produced_ours
+#else
 #define MAGIC (4 << 20)
+#endif
 #define MOST (1 << 16)
 
 struct sys_enter {
@@ -77,7 +82,7 @@ int produce(struct sys_enter *ctx)
 		event->pid = seq % 1000;
 		event->uid = 1000;
 		__builtin_memset(event->comm, 0, sizeof(event->comm));
-		event->comm[0] = 'b';
+		__builtin_memcpy(event->comm, "bench-worker", 12);
 		event->saddr = 0x0100007f;
 		event->daddr = 0x0a01000a;
 		event->sport = 1;

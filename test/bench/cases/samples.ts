@@ -1,0 +1,21 @@
+import type { Figures, Sample } from '../case.js';
+import type { Outcome } from '../load.js';
+
+/** Records a second, and what became of the others. */
+export const throughput = ({ delivered, seconds, lost, cpu }: Outcome): Sample => ({
+  value: delivered / seconds,
+  also: { 'lost share': lost / (lost + delivered), 'CPU ns a record': (cpu / delivered) * 1e9 },
+});
+
+/** CPU of a record, ns, at a pace that both bear: steadier than a rate on a machine that others use. */
+export const cost = ({ cpu, delivered }: Outcome): Sample => ({ value: (cpu / delivered) * 1e9 });
+
+/** Name of a thread's figure in `unit`. */
+export function byThread(
+  threads: ReadonlyMap<string, number>,
+  unit: string,
+  figure: (seconds: number) => number,
+): Figures {
+  const rows = [...threads].filter(([, seconds]) => seconds > 0);
+  return Object.fromEntries(rows.map(([name, seconds]) => [`${name}, ${unit}`, figure(seconds)]));
+}
