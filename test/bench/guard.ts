@@ -96,6 +96,7 @@ function handleOnce(task) {`,
 
 function edit(file: string, text: string, slower: string): void {
   const source = readFileSync(file, 'utf8');
-  if (!source.includes(text)) throw new Error(`${file} has changed: the guard no longer knows how to slow it`);
+  if (!source.includes(text))
+    throw new Error(`${file} has changed: the guard no longer knows how to slow it`);
   writeFileSync(file, source.replace(text, slower));
 }

@@ -45,12 +45,15 @@ export interface Sustained {
   readonly outcome: Outcome;
 }
 
-/** Seconds of loads that lost something, before the search is given up. */
-const GIVE_UP_SECONDS = 240;
+/** Loads that lost something, and seconds of them, before the search is given up. */
+const GIVE_UP = { loads: 15, seconds: 120 };
+/** Each step down is so many times the last one: fine at first, and far soon. */
+const WIDER = 1.25;
 
 /**
- * Highest rate that is held for `seconds` with no loss: a short search says where to begin, small steps (a factor
- * below 1) lead down from there. A load ends with its first loss, so a rate that is too high costs little time.
+ * Highest rate that is held for `seconds` with no loss: a short search says where to begin, steps lead down from
+ * there, the first of them by the share `step`. A load ends with its first loss, so a rate that is too high costs
+ * little time.
  */
 export async function sustainedRate(
   consumer: Pick<Consumer, 'load'>,
@@ -58,10 +61,13 @@ export async function sustainedRate(
 ): Promise<Sustained> {
   let rate = await losslessRate(consumer, search);
   if (rate === 0) throw new Error(`no rate passes for ${search.seconds} s without a loss`);
-  for (let spent = 0; spent < GIVE_UP_SECONDS; rate *= step) {
+  let down = step;
+  for (let [loads, spent] = [0, 0]; loads < GIVE_UP.loads && spent < GIVE_UP.seconds; loads++) {
     const outcome = await consumer.load(Math.round(rate * seconds), rate, true);
     if (outcome.lost === 0) return { rate: outcome.delivered / outcome.making, outcome };
     spent += outcome.making;
+    rate *= 1 - down;
+    down = Math.min(down * WIDER, 0.5);
   }
   throw new Error(`no rate down to ${Math.round(rate)} records/s was held for ${seconds} s`);
 }

@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import type { BenchOptions, BenchResult } from './case.js';
@@ -6,11 +6,12 @@ import { growthCases } from './cases/growth.js';
 import { cases } from './cases/index.js';
 import { type GrowthResult, measureGrowth } from './growth.js';
 import { guard, keepAsBaseline, provesItself } from './guard.js';
+import { machine } from './machine.js';
 import { measure } from './measure.js';
 import { plot } from './plot.js';
 import { killChildren } from './process.js';
-import { growthRow, markdown, tableRow } from './report.js';
-import { ROOT, WORK } from './tools.js';
+import { growthRow, markdown, tableRow, unexplained } from './report.js';
+import { ROOT } from './tools.js';
 
 const DEFAULT_RUNS = 5;
 
@@ -20,7 +21,6 @@ for (const [signal, code] of [
 ] as const) {
   process.once(signal, () => {
     killChildren();
-    rmSync(WORK, { recursive: true, force: true });
     process.exit(code);
   });
 }
@@ -69,7 +69,6 @@ if (flags.guard || flags.guardProof) {
     passed = flags.guardProof ? await provesItself() : await guard();
   } finally {
     killChildren();
-    rmSync(WORK, { recursive: true, force: true });
   }
   process.exit(passed ? 0 : 1);
 }
@@ -108,12 +107,15 @@ try {
     }
   }
   if (flags.write) {
-    writeFileSync(join(ROOT, 'BENCHMARKS.md'), markdown(results, growths, failures));
+    const notes = readFileSync(join(ROOT, 'test', 'bench', 'notes.md'), 'utf8');
+    const report = { results, growths, failures, machine: machine(), notes };
+    writeFileSync(join(ROOT, 'BENCHMARKS.md'), markdown(report));
+    for (const name of unexplained(results, notes))
+      process.stderr.write(`${name} misses its target: say why in test/bench/notes.md\n`);
     keepAsBaseline(results);
     writeFileSync(join(ROOT, 'docs', 'growth.svg'), plot(growths));
   }
 } finally {
   killChildren();
-  rmSync(WORK, { recursive: true, force: true });
 }
 process.exit(failures.length > 0 ? 1 : 0);

@@ -56,7 +56,9 @@ function summary(
     reference,
     referenceValue: median(theirs.map((one) => one.value)),
     published,
-    ...(target ? { target: target.text, met: isMet(target, { value, ratio, better, also: also ?? {} }) } : {}),
+    ...(target
+      ? { target: target.text, met: isMet(target, { value, ratio, better, also: also ?? {} }) }
+      : {}),
     ...(also ? { also } : {}),
     ...(referenceAlso ? { referenceAlso } : {}),
     runs: pairs.length,

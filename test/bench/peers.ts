@@ -11,13 +11,21 @@ import { probe, program, ROOT, slots, WORK } from './tools.js';
 const SETTLE_MS = 15_000;
 
 /** The agent on the peers' probe: the same records, every field a label, so that both do the same work. */
-export function agentBesidePeer(exported: 'counter' | 'event', sinks: string, output?: string): Promise<Consumer> {
-  return agentConsumer(`{ export: ${exported}${exported === 'counter' ? ', metric: load_total' : ''} }`, sinks, {
-    object: probe('peer', { OURS: 1 }),
-    ring: 'counter_peer',
-    role: 'beside peer',
-    ...(output ? { output } : {}),
-  });
+export function agentBesidePeer(
+  exported: 'counter' | 'event',
+  sinks: string,
+  output?: string,
+): Promise<Consumer> {
+  return agentConsumer(
+    `{ export: ${exported}${exported === 'counter' ? ', metric: load_total' : ''} }`,
+    sinks,
+    {
+      object: probe('peer', { OURS: 1 }),
+      ring: 'counter_peer',
+      role: 'beside peer',
+      ...(output ? { output } : {}),
+    },
+  );
 }
 
 /** Load on a peer that is running; `delivered` says how much it has shown so far. */

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,6 +15,7 @@ function projectRoot(folder: string): string {
 
 /** Folder for what the bench compiles and writes; tmpfs where there is one, so that no disk is measured. */
 export const WORK = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'bee-bench-'));
+process.once('exit', () => rmSync(WORK, { recursive: true, force: true }));
 
 const built = new Map<string, string>();
 

@@ -35,7 +35,9 @@ async function profile({ map, sinks, rate, seconds }: Road): Promise<Figures> {
   };
   const start = await spent(rate);
   const whole = await spent(rate * (1 + seconds));
-  const spentOn = [...whole].map(([name, time]) => [name, Math.max(0, time - (start.get(name) ?? 0))] as const);
+  const spentOn = [...whole].map(
+    ([name, time]) => [name, Math.max(0, time - (start.get(name) ?? 0))] as const,
+  );
   const total = spentOn.reduce((sum, [, time]) => sum + time, 0);
   const rows = spentOn.map(([name, time]): [string, number] => [`profile, ${name}, share`, time / total]);
   return Object.fromEntries(rows.sort(([, a], [, b]) => b - a).slice(0, SHOWN));

@@ -11,8 +11,8 @@ import { sustainedRate } from '../lossless.js';
 import { byThread } from './samples.js';
 
 const SECONDS = 30;
-/** Between two rates that are tried. */
-const STEP = 0.97;
+/** The first step down from what passes shortly. */
+const STEP = 0.03;
 const SEARCH = { from: 8_000_000, to: 16_000_000, seconds: 1.5, steps: 6 };
 
 async function held(consumer: Consumer): Promise<Sample> {

@@ -83,7 +83,8 @@ export const scrape: BenchCase = {
         await watch;
         const text = gunzipSync(body).toString();
         const series = text.match(/^ebpf_keys_total\{/gm)?.length ?? 0;
-        if (series !== KEYS || !text.endsWith('# EOF\n')) throw new Error(`the scrape showed ${series} series`);
+        if (series !== KEYS || !text.endsWith('# EOF\n'))
+          throw new Error(`the scrape showed ${series} series`);
         const again = performance.now();
         await download(`${agent.url}/metrics`);
         const plain = (performance.now() - again) / 1000;
