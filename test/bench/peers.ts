@@ -144,14 +144,17 @@ export async function ebpfExporterPass(binary: string, keys: number): Promise<nu
   try {
     const scrape = (): Promise<string> =>
       fetch(`http://${address}/metrics`).then((response) => response.text());
+    const series = (text: string): number => text.match(/^ebpf_exporter_counter_keys\{/gm)?.length ?? 0;
     await child.until(() => scrape().then(Boolean, () => false));
-    execFileSync(program('producer'), ['fill', String(keys)]);
-    await scrape();
+    await child.until(async () => {
+      // Again, where it was not attached yet when it began to listen.
+      execFileSync(program('producer'), ['fill', String(keys)]);
+      return series(await scrape()) === keys;
+    });
     const before = cpuSeconds(child.pid);
-    const text = await scrape();
+    const shown = series(await scrape());
     const cpu = cpuSeconds(child.pid) - before;
-    const series = text.match(/^ebpf_exporter_counter_keys\{/gm)?.length ?? 0;
-    if (series !== keys) throw new Error(`ebpf_exporter showed ${series} of ${keys} keys`);
+    if (shown !== keys) throw new Error(`ebpf_exporter showed ${shown} of ${keys} keys`);
     return cpu;
   } finally {
     await child.end();
