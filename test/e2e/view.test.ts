@@ -84,7 +84,10 @@ describe('the live view of bee run', () => {
             expect.stringMatching(/^tester/),
             '',
           ]);
+        if (width === 1) expect(terminal.lines).toEqual([expect.stringMatching(/^\S$/)]);
         if (width === 300) expect(terminal.lines[0]).toMatch(/^view .* http:\/\/127\.0\.0\.1:\d+$/);
+        // The last line of the screen: a shrink must not erase it.
+        if (height >= 10) expect(terminal.lines.at(-1)).toMatch(/q quit| WARN /);
       }
       terminal.press('Tab');
       await terminal.sees(/\[hist_sizes 1\]/);

@@ -10,6 +10,9 @@ const END = '\u001b[?2026l';
 /** ms that a terminal which does not read may hold up the end. */
 const LEAVE_MS = 500;
 
+/** Where frames are written: standard output. */
+export type ScreenOutput = Pick<Output, 'write' | 'close'>;
+
 /**
  * The terminal as a screen of lines. Own drawing, not Ink: on this project's machine, Ink 6.8 took 33 ms of CPU for a
  * frame of 48 lines by 200 columns, 46 MB and a second of CPU to load; these few lines take 0.5 ms a frame, and write
@@ -18,7 +21,7 @@ const LEAVE_MS = 500;
  * Written without blocking: a terminal that stalls costs frames and holds up nothing else.
  */
 export class Screen {
-  private output: Output | undefined;
+  private output: ScreenOutput | undefined;
   private shown: readonly string[] = [];
   private writing: Promise<void> | undefined;
   private isWhole = false;
@@ -28,13 +31,15 @@ export class Screen {
     this.resolveGone = resolve;
   });
 
+  constructor(private readonly openOutput: () => ScreenOutput = () => new Output()) {}
+
   get isOpen(): boolean {
     return this.output !== undefined;
   }
 
   enter(): void {
     if (this.output) return;
-    this.output = new Output();
+    this.output = this.openOutput();
     this.isWhole = false;
     process.on('exit', this.restore);
     // Before the message of a crash is written, so that it can be read.
@@ -56,7 +61,9 @@ export class Screen {
       // Erased first: a line that moves the cursor passes over columns that it does not write.
       text += `\u001b[${i + 1};1H\u001b[2K${line}`;
     }
-    for (let i = lines.length; i < this.shown.length; i++) text += `\u001b[${i + 1};1H\u001b[2K`;
+    // Only where nothing was cleared: a terminal that shrank takes a row below its last for the last.
+    if (this.isWhole)
+      for (let i = lines.length; i < this.shown.length; i++) text += `\u001b[${i + 1};1H\u001b[2K`;
     if (text === '') return true;
     this.shown = lines;
     this.isWhole = true;
