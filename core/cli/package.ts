@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { machine } from 'node:os';
 import { resolve } from 'node:path';
 import { Command } from 'commander';
@@ -11,6 +12,7 @@ import {
   parseReference,
   type Reference,
   type Registries,
+  shortName,
   systemReason,
 } from '../oci/index.js';
 import { targetsOf } from './compiler/index.js';
@@ -21,11 +23,12 @@ import { type OutputFormat, outputFormatOption } from './output-format.js';
 import { agentFiles } from './package/agent-files.js';
 import { type BaseImage, openBase } from './package/base-image.js';
 import { containerImage } from './package/container-image.js';
+import { type Engine, findEngine, loadArchive } from './package/engine.js';
 import { type PackagedProbe, probeFiles } from './package/probe-files.js';
 import { pushImage } from './package/push-image.js';
 import { openRegistryBase } from './package/registry-base.js';
 import { signedProbe } from './package/signed-probe.js';
-import { writeArchive } from './package/write-archive.js';
+import { archiveOf, writeArchive } from './package/write-archive.js';
 import { writeLayout } from './package/write-layout.js';
 import { packageVersion } from './package-root.js';
 import { addRegistryFlags, openRegistries, type RegistryFlags } from './registry-flags.js';
@@ -47,7 +50,9 @@ const DEFAULT_BASE = 'docker.io/library/node:20-bookworm-slim';
 /** `bee package REF IMAGE`: a container image that runs a probe, made here, without an engine. */
 export function packageCommand(host: Host): Command {
   const command = new Command('package')
-    .description('Make a container image that runs a probe. No Docker is needed.')
+    .description(
+      'Make a container image that runs a probe, and load it into Docker or Podman. Neither is needed to make it.',
+    )
     .argument('<reference>', 'image of the probe')
     .argument('<image>', 'name of the container image')
     .option(
@@ -80,7 +85,11 @@ lines. It needs the rights to load BPF programs, and the host's tracefs:
 
 The image has this machine's architecture. With SOURCE_DATE_EPOCH set, the image says so as its time of creation.
 
+Without --push, --layout and --archive, the image is loaded into Docker or Podman, whichever answers here; where
+neither does, it is written to ./NAME.tar.
+
 Examples:
+  bee package localhost:5000/probes/execs:v1 execs:v1
   bee package localhost:5000/probes/execs:v1 localhost:5000/tools/execs:v1 --push
   bee package localhost:5000/probes/execs:v1 execs:v1 --archive execs.tar && docker load -i execs.tar
   bee package localhost:5000/probes/execs:v1 execs:v1 --base ./node.tar --layout ./images`;
@@ -96,7 +105,7 @@ async function packageProbe(
   const probe = parseReference(source);
   const target = parseReference(taggedName(parseReference(imageName)));
   const name = target.text;
-  refuseWithoutTarget(options);
+  const place = await placeOf(options, target, context);
   const epoch = epochOf(host.env.SOURCE_DATE_EPOCH);
   const params = Object.fromEntries(
     options.param.map(parseParam).map(({ name: key, value }) => [key, value]),
@@ -128,14 +137,14 @@ async function packageProbe(
     });
 
     // 3. Where it goes.
-    const written: Record<string, string> = {};
-    if (options.layout !== undefined) {
-      await guarded(options.layout, writeLayout(resolve(host.cwd, options.layout), name, image));
-      written.layout = options.layout;
+    if (place.layout !== undefined) {
+      await guarded(place.layout, writeLayout(resolve(host.cwd, place.layout), name, image));
+      terminal.progress(`Wrote ${name} to ${place.layout}`);
     }
-    if (options.archive !== undefined) {
-      await guarded(options.archive, writeArchive(resolve(host.cwd, options.archive), name, image, epoch));
-      written.archive = options.archive;
+    if (place.archive !== undefined) {
+      await guarded(place.archive, writeArchive(resolve(host.cwd, place.archive), name, image, epoch));
+      if (options.archive !== undefined) terminal.progress(`Wrote ${name} to ${place.archive}`);
+      else terminal.error(`Neither Docker nor Podman answers here: wrote ${name} to ${place.archive}`);
     }
     if (options.push) {
       const progress = new TransferProgress(terminal);
@@ -144,8 +153,12 @@ async function packageProbe(
       );
       progress.done(`Pushed ${name}`);
     }
-    for (const path of Object.values(written)) terminal.progress(`Wrote ${name} to ${path}`);
-    const result = { image: name, digest: image.manifest.digest, probe: probe.text, ...written };
+    if (place.engine !== undefined) {
+      terminal.progress(`Loading into ${place.engine}`);
+      await loadArchive(place.engine, archiveOf(name, image, epoch), host);
+      terminal.progress(`Loaded ${name} into ${place.engine}`);
+    }
+    const result = { image: name, digest: image.manifest.digest, probe: probe.text, ...place };
     terminal.print(options.output === 'json' ? JSON.stringify(result, null, 2) : result.digest);
   } finally {
     await base.close();
@@ -153,9 +166,28 @@ async function packageProbe(
   }
 }
 
-function refuseWithoutTarget({ layout, archive, push }: PackageOptions): void {
-  if (layout !== undefined || archive !== undefined || push) return;
-  throw new CliError('USAGE', 'nowhere to write to: --push, --layout or --archive is missing');
+interface Place {
+  readonly layout?: string;
+  readonly archive?: string;
+  readonly engine?: Engine;
+}
+
+/** As the flags say; without one, as BumbleBee does: this machine's engine. Where none answers, a file to load. */
+async function placeOf(
+  { layout, archive, push }: PackageOptions,
+  target: Reference,
+  { host }: Context,
+): Promise<Place> {
+  if (layout !== undefined || archive !== undefined || push)
+    return { ...(layout === undefined ? {} : { layout }), ...(archive === undefined ? {} : { archive }) };
+  const engine = await findEngine(host);
+  if (engine !== undefined) return { engine };
+  const file = `./${shortName(target)}.tar`;
+  if (existsSync(resolve(host.cwd, file)))
+    throw new CliError('IO', `neither Docker nor Podman answers here, and ${file} exists already`, {
+      hint: `To replace it: --archive ${file}. --push and --layout write elsewhere.`,
+    });
+  return { archive: file };
 }
 
 /** A user's name and password are for the registry that is written to: another one never sees them. */

@@ -15,10 +15,10 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
 import { bee, beeOk, isInstalled, run } from '../support/bee.js';
+import { podmanIn } from '../support/podman.js';
 
 // A build in a real container: podman with runc, a builder image made of this machine's clang, and BumbleBee's
-// contract with its entry point. `podman` here is a script that keeps everything of the test's in its folder, and
-// asks for no more rights than a machine like ours may have.
+// contract with its entry point.
 
 const EXAMPLES = fileURLToPath(new URL('../../examples/probes/', import.meta.url));
 const IMAGE = 'localhost/builder:test';
@@ -29,22 +29,11 @@ const path = (name: string) => join(folder, name);
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'bee-container-'));
-  const missing = ['podman', 'runc', 'clang', 'llvm-strip'].filter((program) => !isInstalled(program));
-  if (missing.length > 0) {
-    unavailable = `${missing.join(', ')} not installed`;
-    return;
-  }
-  writeFileSync(
-    path('podman'),
-    `#!/bin/sh
-set -eu
-verb=$1; shift
-limits=
-[ "$verb" = run ] && limits='--ulimit=nofile=1024:1024 --ulimit=nproc=4096:4096'
-exec podman --root '${path('root')}' --runroot '${path('run')}' --tmpdir '${path('tmp')}' --storage-driver vfs --runtime runc "$verb" $limits "$@"
-`,
-  );
-  chmodSync(path('podman'), 0o755);
+  const podman = podmanIn(folder);
+  const missing = ['clang', 'llvm-strip'].filter((program) => !isInstalled(program));
+  if (missing.length > 0) unavailable = `${missing.join(', ')} not installed`;
+  else if ('unavailable' in podman) ({ unavailable } = podman);
+  if (unavailable !== undefined) return;
   for (const file of ['exitsnoop.c', 'signals.h']) copyFileSync(join(EXAMPLES, file), path(file));
   makeBuilder();
   const tried = spawnSync(path('podman'), [

@@ -1,27 +1,16 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash, generateKeyPairSync } from 'node:crypto';
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runAgent } from '../support/agent.js';
+import { ARCHITECTURE, makeBaseImage } from '../support/base-image.js';
 import { bee, beeOk, isInstalled, run } from '../support/bee.js';
 import { DockerRegistry } from '../support/registry.js';
 import { payload, pushImage, signatureImage, signatureTag, signedLayer } from '../support/signatures.js';
 
-// The base image is this machine's Node with its libraries, as docker save would write it.
-
 const REFERENCE = 'localhost/packaged:v1';
-const ARCHITECTURE = process.arch === 'arm64' ? 'arm64' : 'amd64';
 
 let folder: string;
 const path = (name: string) => join(folder, name);
@@ -57,39 +46,10 @@ char LICENSE[] SEC("license") = "GPL";
 `,
   );
   await beeOk(['build', path('probe.c'), REFERENCE, '--storage', path('store')]);
-  makeBase();
+  makeBaseImage(folder);
 });
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-/** `docker save` before version 25: manifest.json, a config, plain tars. */
-function makeBase(): void {
-  const root = path('base-root');
-  for (const program of [process.execPath, '/bin/mount']) {
-    const place = program === process.execPath ? '/usr/bin/node' : program;
-    mkdirSync(join(root, dirname(place)), { recursive: true });
-    cpSync(realpathSync(program), join(root, place));
-    for (const [library] of run('ldd', program).matchAll(/\/\S+\.so\S*/g)) {
-      mkdirSync(join(root, dirname(library)), { recursive: true });
-      cpSync(realpathSync(library), join(root, library));
-    }
-  }
-  for (const name of ['tmp', 'proc', 'sys']) mkdirSync(join(root, name));
-  const archive = path('base');
-  mkdirSync(archive);
-  run('tar', '-C', root, '-cf', join(archive, 'layer.tar'), '.');
-  const config = {
-    architecture: ARCHITECTURE,
-    os: 'linux',
-    config: { Env: ['PATH=/usr/bin:/bin'], Cmd: ['node'], User: 'node' },
-    rootfs: { type: 'layers', diff_ids: [`sha256:${sha256(readFileSync(join(archive, 'layer.tar')))}`] },
-    history: [{ created_by: 'test' }],
-  };
-  writeFileSync(join(archive, 'config.json'), JSON.stringify(config));
-  const manifest = [{ Config: 'config.json', RepoTags: ['base:v1'], Layers: ['layer.tar'] }];
-  writeFileSync(join(archive, 'manifest.json'), JSON.stringify(manifest));
-  run('tar', '-C', archive, '-cf', path('base.tar'), 'manifest.json', 'config.json', 'layer.tar');
-}
 
 const packaged = (...flags: string[]) => [
   ...['package', REFERENCE, 'execs:v1', '--storage', path('store'), '--base', path('base.tar')],
@@ -373,6 +333,32 @@ wait $agent
     }
   }, 120_000);
 
+  it('writes a file where no engine answers, but not over one', async () => {
+    const args = packaged('--output', 'json');
+    const options = { cwd: folder, env: { PATH: path('no-programs') } };
+    const { code, stdout, stderr } = await bee(args, options);
+    expect({ code, stderr }).toEqual({
+      code: 0,
+      stderr: 'Neither Docker nor Podman answers here: wrote execs:v1 to ./execs.tar\n',
+    });
+    expect(JSON.parse(stdout)).toMatchObject({ image: 'execs:v1', archive: './execs.tar' });
+    const before = sha256(readFileSync(path('execs.tar')));
+    // The name as containerd looks for it; docker load reads the other.
+    const read = (file: string) => JSON.parse(run('tar', '-xOf', path('execs.tar'), file));
+    expect(read('index.json').manifests[0].annotations).toEqual({
+      'io.containerd.image.name': 'docker.io/library/execs:v1',
+      'org.opencontainers.image.ref.name': 'v1',
+    });
+    expect(read('manifest.json')[0].RepoTags).toEqual(['execs:v1']);
+    writeFileSync(path('execs.tar'), 'mine');
+    const again = await bee(args, options);
+    expect(again.code).toBe(1);
+    expect(again.stderr).toContain('./execs.tar exists already\nTo replace it: --archive ./execs.tar.');
+    expect(readFileSync(path('execs.tar'), 'utf8')).toBe('mine');
+    await beeOk(packaged('--archive', './execs.tar'), options);
+    expect(sha256(readFileSync(path('execs.tar')))).toBe(before);
+  });
+
   it('refuses a base that is damaged, and leaves nothing behind', async () => {
     const bytes = readFileSync(path('base.tar'));
     const at = bytes.indexOf('ELF');
@@ -402,7 +388,6 @@ wait $agent
     ],
     [['--base', 'No/Image', '--archive', 'x.tar'], 2, 'the repository name must be lower case'],
     [['--base', '.', '--archive', 'x.tar'], 1, '. is no OCI image layout'],
-    [['--base', 'base.tar'], 2, 'nowhere to write to'],
     [
       ['--base', 'base.tar', '--archive', 'x.tar', '--param', 'ad=2'],
       2,

@@ -1,16 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
-import { mediaTypes } from '../../oci/index.js';
+import { mediaTypes, networkReference, parseReference } from '../../oci/index.js';
 import { blobPath, type LayerContent } from './base-image.js';
 import { type ContainerImage, descriptorOf } from './container-image.js';
 import { TAR_END, tarHeader, tarPadding } from './tar.js';
 import { verified } from './verified.js';
 import { contents } from './write-layout.js';
 
-/**
- * One tar that is both: an OCI image layout, and what `docker load` and `podman load` take. The same image makes
- * the same bytes. Whole or not at all.
- */
+/** {@link archiveOf} in a file: whole or not at all. */
 export async function writeArchive(
   path: string,
   name: string,
@@ -21,7 +18,7 @@ export async function writeArchive(
   try {
     const file = await open(temporary, 'wx');
     try {
-      for await (const chunk of archive(name, image, epoch)) await file.writeFile(chunk);
+      for await (const chunk of archiveOf(name, image, epoch)) await file.writeFile(chunk);
     } finally {
       await file.close();
     }
@@ -31,7 +28,15 @@ export async function writeArchive(
   }
 }
 
-async function* archive(name: string, image: ContainerImage, mtime: number): AsyncIterable<Uint8Array> {
+/**
+ * One tar that is both: an OCI image layout, and what `docker load` and `podman load` take. The same image makes
+ * the same bytes. `mtime`: seconds since 1970.
+ */
+export async function* archiveOf(
+  name: string,
+  image: ContainerImage,
+  mtime: number,
+): AsyncIterable<Uint8Array> {
   const blobs = contents(image).sort((a, b) => (a.digest < b.digest ? -1 : 1));
   const documents: [path: string, value: unknown][] = [
     ['index.json', indexOf(name, image)],
@@ -59,8 +64,13 @@ function foldersOf(blobs: readonly LayerContent[]): string[] {
   return ['blobs', ...[...algorithms].sort()];
 }
 
+/** As `docker save` writes it: containerd takes the name as it stands, and looks for `docker.io/library/opens:v1`. */
 function indexOf(name: string, { manifest }: ContainerImage): Record<string, unknown> {
-  const annotations = { 'io.containerd.image.name': name, [mediaTypes.REF_NAME]: name.split(':').at(-1) };
+  const { registry, repository, tag } = networkReference(parseReference(name));
+  const annotations = {
+    'io.containerd.image.name': `${registry}/${repository}:${tag}`,
+    [mediaTypes.REF_NAME]: tag,
+  };
   return {
     schemaVersion: 2,
     mediaType: mediaTypes.INDEX,
