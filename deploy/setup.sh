@@ -5,6 +5,8 @@ source "$(dirname "$0")/lib.sh"
 
 packages=(clang llvm libbpf-dev libelf-dev zlib1g-dev g++ make python3)
 if [[ ${1:-} == --test || ${1:-} == --services ]]; then packages+=(prometheus bpftool valgrind docker-registry apache2-utils openssl skopeo nginx-light tmux strace zsh fish); fi
+# runc of another packager (Docker's containerd.io) would be taken away by Debian's.
+if [[ ${1:-} == --test || ${1:-} == --services ]]; then packages+=(podman); command -v runc >/dev/null || packages+=(runc); fi
 if [[ ${1:-} == --services ]]; then packages+=(postgresql); fi
 
 missing=()

@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,8 +8,10 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { kernelHasKprobes } from '../../core/cli/init/kprobes.js';
 import { AgentProcess } from '../support/agent.js';
+import { makeBaseImage } from '../support/base-image.js';
 import { BEE, bee, beeOk, isInstalled, run } from '../support/bee.js';
 import { beeHereOk } from '../support/bee-here.js';
+import { onlyPodman, podmanIn } from '../support/podman.js';
 import { DockerRegistry, freePort } from '../support/registry.js';
 
 const exec = promisify(execFile);
@@ -30,11 +32,14 @@ interface Described {
 const described = async (name: string): Promise<Described> =>
   JSON.parse(await beeHereOk(['describe', name, '--output', 'json'], { env: env() })) as Described;
 
-describe.skipIf(!isInstalled('docker-registry'))(
-  "BumbleBee's announcement (docker-registry: skipped)",
+describe.skipIf(!isInstalled('docker-registry') || !isInstalled('htpasswd'))(
+  "BumbleBee's announcement (docker-registry or htpasswd: skipped)",
   () => {
     it('holds, command by command', async () => {
-      const registry = await DockerRegistry.start();
+      writeFileSync(join(folder, 'users'), run('htpasswd', '-Bbn', 'ada', 'secret'));
+      const registry = await DockerRegistry.start({
+        auth: `auth: { htpasswd: { realm: test, path: ${join(folder, 'users')} } }`,
+      });
       // The announcement says localhost:5000; the port is the test's.
       const pushed = registry.host.replace('127.0.0.1', 'localhost').concat('/solo/my_probe:v1');
       try {
@@ -43,6 +48,10 @@ describe.skipIf(!isInstalled('docker-registry'))(
         await beeHereOk(['init', ...answers, '--attach', 'tracepoint', '-f', 'probe.c'], here);
         await beeHereOk(['build', 'probe.c', 'my_probe:v1'], here);
         const tagged = await beeHereOk(['tag', 'my_probe:v1', pushed], here);
+        const [host = ''] = pushed.split('/');
+        expect(await beeHereOk(['login', host, '-u', 'ada', '-p', 'secret'], here)).toBe(
+          `Logged in to ${host} as ada`,
+        );
         expect(await beeHereOk(['push', pushed], here)).toBe(tagged);
         const listed = await beeHereOk(['list'], here);
         expect(listed).toMatch(/^Name +OS +OS Version +Arch +Digest +Size\n/);
@@ -78,6 +87,18 @@ describe.skipIf(!isInstalled('docker-registry'))(
         expect(metrics.status).toBe(200);
         child.kill('SIGINT');
         expect({ code: (await ended)[0], stderr }).toEqual({ code: 0, stderr: '' });
+
+        // Into the engine of this machine, or into a file where none answers. The default base is Docker Hub's.
+        const podman = podmanIn(join(folder, 'podman'));
+        const engine = 'program' in podman ? onlyPodman(podman.program) : { PATH: join(folder, 'none') };
+        const packaging = ['package', pushed, 'my_probe:v1', '--base', makeBaseImage(folder)];
+        const packaged = await bee(packaging, { env: { ...env(), ...engine }, cwd: folder });
+        expect(packaged).toMatchObject({ code: 0, stdout: expect.stringMatching(/^sha256:[0-9a-f]{64}\n$/) });
+        if ('program' in podman)
+          expect(run(podman.program, 'images', '--format', '{{.Repository}}:{{.Tag}}')).toBe(
+            'docker.io/library/my_probe:v1\n',
+          );
+        else expect(existsSync(join(folder, 'my_probe.tar'))).toBe(true);
       } finally {
         await registry.stop();
       }

@@ -13,7 +13,7 @@ const MAX_WORDS = 200;
 export async function failure(response: Response, url: URL, what: string): Promise<OciError | Transient> {
   const { status } = response;
   const words = await ownWords(response, url);
-  const said = `${url.host} answers ${status}${words === '' ? '' : ` (${words})`}`;
+  const said = `${whoAnswers(response, url)} ${status}${words === '' ? '' : ` (${words})`}`;
   if (status === 401 || status === 403)
     return new OciError('UNAUTHORIZED', `no permission for ${what}: ${said}`);
   if (status === 404) return new OciError('NOT_FOUND', `no such thing: ${what}: ${said}`);
@@ -24,6 +24,25 @@ export async function failure(response: Response, url: URL, what: string): Promi
     );
   }
   return new OciError('REFUSED', `${what}: ${said}`);
+}
+
+/**
+ * {@link failure} of a request to where an upload goes on: a registry that knows nothing of it (404,
+ * BLOB_UPLOAD_UNKNOWN) or is elsewhere in it (416) may take it from its beginning, so these are {@link Transient}.
+ */
+export async function uploadFailure(
+  response: Response,
+  url: URL,
+  what: string,
+): Promise<OciError | Transient> {
+  const { status } = response;
+  const error = await failure(response, url, what);
+  return error instanceof OciError && (status === 404 || status === 416) ? new Transient(error) : error;
+}
+
+function whoAnswers(response: Response, url: URL): string {
+  const { host } = new URL(response.url === '' ? url : response.url);
+  return host === url.host ? `${host} answers` : `${host}, to which ${url.host} redirected, answers`;
 }
 
 /** Error codes and messages of the distribution spec, on one line, without what could act on a terminal. */

@@ -1,7 +1,7 @@
 import type { Response } from 'undici';
 import type { NetworkReference } from '../reference.js';
 import { type Connection, type Progress, pushScope } from './connection.js';
-import { failure, unexpected } from './failure.js';
+import { unexpected, uploadFailure } from './failure.js';
 import { discard, safeLocation } from './http.js';
 import { afterFailure, Transient } from './retry.js';
 
@@ -77,7 +77,7 @@ async function patch(
   };
   const request = { method: 'PATCH', url: place, body, signal, headers } as const;
   const response = await connection.send(network.registry, request, pushScope(network));
-  if (response.status !== 202) throw await failure(response, place, 'a piece of an upload');
+  if (response.status !== 202) throw await uploadFailure(response, place, 'a piece of an upload');
   await discard(response);
   return uploadLocation(response, place);
 }

@@ -1,9 +1,10 @@
+import type { Response } from 'undici';
 import { type Digest, isDigest } from '../digest.js';
 import { OciError } from '../error.js';
 import type { Blob } from '../image.js';
 import type { NetworkReference } from '../reference.js';
 import { type Connection, type Progress, pushScope } from './connection.js';
-import { failure, unexpected } from './failure.js';
+import { failure, unexpected, uploadFailure } from './failure.js';
 import { discard } from './http.js';
 import { sendPieces, uploadLocation } from './pieces.js';
 
@@ -36,9 +37,12 @@ export async function upload(
   const { signal, from, progress } = options;
   const { digest, size } = content;
   if (await exists(connection, network, digest, signal)) return 'there';
-  if (from !== undefined && (await mount(connection, network, digest, from, signal))) return 'mounted';
+  const answer = from === undefined ? undefined : await mount(connection, network, digest, from, signal);
+  if (answer === 'mounted') return 'mounted';
+  let opened = answer;
   await connection.retrying(async () => {
-    const { place, least } = await begin(connection, network, signal);
+    const { place, least } = opened ?? (await begin(connection, network, signal));
+    opened = undefined;
     const chunk = Math.max(connection.options.chunk ?? DEFAULT_CHUNK, least);
     const last =
       size <= chunk
@@ -95,14 +99,24 @@ async function exists(
   }, signal);
 }
 
-/** Whether the registry took the blob from another of its repositories. One that refuses gets it by upload. */
+/** An upload that a registry has opened. */
+interface Session {
+  readonly place: URL;
+  /** Bytes of the smallest piece that the registry takes, but for the last. */
+  readonly least: number;
+}
+
+/**
+ * Have the registry take the blob from another of its repositories. One that does not may open an upload instead
+ * (202), or refuse: nothing then.
+ */
 async function mount(
   connection: Connection,
   network: NetworkReference,
   digest: Digest,
   from: string,
   signal: AbortSignal | undefined,
-): Promise<boolean> {
+): Promise<'mounted' | Session | undefined> {
   const url = connection.url(network, 'blobs/uploads/');
   url.search = `?mount=${digest}&from=${encodeURIComponent(from)}`;
   const scope = `${pushScope(network)} repository:${from}:pull`;
@@ -113,25 +127,29 @@ async function mount(
       scope,
     );
     await discard(response);
-    return response.status === 201;
+    if (response.status === 201) return 'mounted';
+    return response.status === 202 ? sessionOf(response, url) : undefined;
   } catch (error) {
     if (signal?.aborted) throw error;
-    return false;
+    return undefined;
   }
 }
 
-/** Begin an upload. `least`: the smallest piece that the registry takes, but for the last. */
 async function begin(
   connection: Connection,
   network: NetworkReference,
   signal: AbortSignal | undefined,
-): Promise<{ readonly place: URL; readonly least: number }> {
+): Promise<Session> {
   const url = connection.url(network, 'blobs/uploads/');
   const request = { method: 'POST', url, signal, body: '' } as const;
   const response = await connection.send(network.registry, request, pushScope(network));
   if (response.status !== 202)
     throw await failure(response, url, `an upload to ${network.registry}/${network.repository}`);
   await discard(response);
+  return sessionOf(response, url);
+}
+
+function sessionOf(response: Response, url: URL): Session {
   const least = response.headers.get('oci-chunk-min-length') ?? '';
   if (/^\d+$/.test(least) && Number(least) > MAX_CHUNK)
     throw unexpected(url, `it wants pieces of ${least} bytes; we send at most ${MAX_CHUNK}`);
@@ -151,7 +169,7 @@ async function finish(
   const headers = { 'content-type': 'application/octet-stream' };
   const request = { method: 'PUT', url, body, signal, headers } as const;
   const response = await connection.send(network.registry, request, pushScope(network));
-  if (response.status !== 201) throw await failure(response, url, digest);
+  if (response.status !== 201) throw await uploadFailure(response, url, digest);
   await discard(response);
 }
 

@@ -42,12 +42,17 @@ interface Behaviour {
   ) => boolean | Promise<boolean>;
   readonly tellsPosition?: boolean;
   readonly mount?: number;
+  /** The request of an upload, its PUT among them, before which it is forgotten: once. */
+  readonly losesAt?: number;
 }
+
+const UNKNOWN = JSON.stringify({ errors: [{ code: 'BLOB_UPLOAD_UNKNOWN' }] });
 
 /** Takes one upload by the letter of the distribution spec, piece by piece or at once. */
 async function uploadServer(behaviour: Behaviour) {
   const state = { have: Buffer.alloc(0), whole: undefined as Buffer | undefined, begun: 0, patches: 0 };
   const { location = (path) => path } = behaviour;
+  let sent = 0;
   server = await WebServer.start(async (request, response) => {
     const url = new URL(request.url!, `http://${request.headers.host}`);
     const here = {
@@ -70,6 +75,7 @@ async function uploadServer(behaviour: Behaviour) {
       return behaviour.tellsPosition === false
         ? answer(response, 404, '{}')
         : answer(response, 204, '', { ...here, ...range });
+    if (++sent === behaviour.losesAt) return answer(response, 404, UNKNOWN);
     // The state of an upload is in the Location: an old one is not taken.
     if (url.searchParams.get('at') !== String(state.have.length)) return answer(response, 416, '{}');
     if (request.method === 'PATCH') {
@@ -164,6 +170,27 @@ describe('an upload', () => {
     expect(state.begun).toBe(2);
   });
 
+  it.each([
+    ['a piece', 16_384],
+    ['the end', 1 << 20],
+  ])('begins anew where the registry has lost it by %s', async (_what, chunk) => {
+    const { state, push } = await uploadServer({ tellsPosition: false, losesAt: chunk === 16_384 ? 3 : 1 });
+    expect(await push({ chunk })).toBe('pushed');
+    expect(state.whole?.equals(BYTES)).toBe(true);
+    expect(state.begun).toBe(2);
+  });
+
+  it('is given up where the registry loses it each time', async () => {
+    const { push } = await uploadServer({
+      tellsPosition: false,
+      onPatch: (_n, _request, response) => answer(response, 404, UNKNOWN),
+    });
+    await expect(push()).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+      message: expect.stringMatching(/answers 404 \(BLOB_UPLOAD_UNKNOWN\) \(gave up after 4 attempts\)$/),
+    });
+  });
+
   it('is given up where it gets nowhere', async () => {
     const { push } = await uploadServer({ onPatch: (_n, _request, response) => answer(response, 503) });
     await expect(push()).rejects.toMatchObject({
@@ -201,6 +228,10 @@ describe('an upload', () => {
     const { state, push } = await uploadServer({ mount });
     expect(await push({}, 'other/repo')).toBe('pushed');
     expect(state.whole?.equals(BYTES)).toBe(true);
+    // One that opened an upload instead is not asked for another.
+    expect(server!.asked.filter((one) => one.startsWith('POST')).length).toBe(
+      mount === 0 || mount === 202 ? 1 : 2,
+    );
   });
 
   it('that leads to a link-local address is refused', async () => {
