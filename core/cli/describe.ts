@@ -22,6 +22,7 @@ import { type ImageDocuments, readImage } from './image-document.js';
 import { type OutputFormat, outputFormatOption } from './output-format.js';
 import { addRegistryFlags, type RegistryFlags } from './registry-flags.js';
 import { readRecord, summarise } from './summary/index.js';
+import { widthsFor } from './table.js';
 import { type VerifyFlag, verifyKeyOption, verifyKeys } from './verify-flag.js';
 
 interface DescribeOptions extends OutputFormat, RegistryFlags, VerifyFlag {
@@ -47,7 +48,11 @@ export function describeCommand(host: Host): Command {
         : await describeImage(source, options, context);
       const { terminal } = context;
       if (options.output === 'json') terminal.print(JSON.stringify(description, null, 2));
-      else for (const line of descriptionLines(description, terminal.resultColors)) terminal.print(line);
+      else {
+        const widthOf = await widthsFor(JSON.stringify(description));
+        for (const line of descriptionLines(description, terminal.resultColors, widthOf))
+          terminal.print(line);
+      }
     });
 }
 

@@ -4,7 +4,7 @@ import { type Context, contextOf, type Host } from './context.js';
 import { CliError } from './errors.js';
 import { type OutputFormat, outputFormatOption } from './output-format.js';
 import { addRegistryFlags, openRegistries, type RegistryFlags } from './registry-flags.js';
-import { formatBytes, formatTable, printable } from './table.js';
+import { formatBytes, formatTable, printable, widthsFor } from './table.js';
 
 /** `bee list`: the first four columns are BumbleBee's. */
 export function listCommand(host: Host): Command {
@@ -28,7 +28,8 @@ export function listCommand(host: Host): Command {
         terminal.print(JSON.stringify(images.map(jsonOf), null, 2));
         return;
       }
-      const [head, ...rows] = formatTable([HEAD, ...images.map(rowOf)]);
+      const cells = [HEAD, ...images.map(rowOf)];
+      const [head, ...rows] = formatTable(cells, await widthsFor(cells.join('')));
       terminal.print(terminal.resultColors.bold(head ?? ''));
       for (const row of rows) terminal.print(row);
     });

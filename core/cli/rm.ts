@@ -13,14 +13,16 @@ export function rmCommand(host: Host): Command {
       const { terminal, stores } = contextOf(command, host);
       const store = stores().primary;
       const references = texts.map(parseReference);
+      let removed = 0;
       try {
         for (const reference of references) {
           const { descriptor, freed } = await store.remove(reference);
+          removed++;
           terminal.progress(`Removed ${reference.text}; ${formatBytes(freed)} came free`);
           terminal.print(descriptor.digest);
         }
       } finally {
-        await pruneSignatures(store);
+        if (removed > 0) await pruneSignatures(store);
       }
     });
 }

@@ -105,17 +105,45 @@ export async function writeAtomically(
   }
 }
 
-/** Like {@link writeAtomically}, but `false` and nothing changed when `path` exists already. */
+/**
+ * Like {@link writeAtomically}, but `false` and nothing changed when `path` exists already. Where the file system has
+ * no hard links (FAT, some of FUSE), only the creation is atomic: for a moment, the file may lack its content.
+ */
 export async function createAtomically(path: string, bytes: Uint8Array, scratch: string): Promise<boolean> {
   const temporary = await writeScratch(bytes, scratch, path);
   try {
     await link(temporary, path);
     return true;
   } catch (error) {
-    if (errnoOf(error) === 'EEXIST') return false;
+    const code = errnoOf(error) ?? '';
+    if (code === 'EEXIST') return false;
+    if (NO_LINKS.has(code)) return createExclusively(path, bytes);
     throw ioError('write', path, error);
   } finally {
     await rm(temporary, { force: true });
+  }
+}
+
+/** What link(2) answers where there are no hard links. */
+const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
+
+async function createExclusively(path: string, bytes: Uint8Array): Promise<boolean> {
+  let file: FileHandle;
+  try {
+    file = await open(path, 'wx', 0o644);
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return false;
+    throw ioError('write', path, error);
+  }
+  try {
+    await file.writeFile(bytes);
+    await file.sync();
+    return true;
+  } catch (error) {
+    await rm(path, { force: true });
+    throw ioError('write', path, error);
+  } finally {
+    await file.close();
   }
 }
 

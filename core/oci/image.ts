@@ -157,8 +157,13 @@ async function readManifest(
   return { documents: [first.blob, second.blob], descriptor: chosen, manifest: second.content };
 }
 
-/** Which manifest of an index is for a machine, by uname's or Go's name; default: this one. */
+/**
+ * Which manifest of an index is for a machine, by uname's or Go's name; default: this one. An index's only manifest
+ * may leave out what it is for.
+ */
 export function manifestFor(index: ImageIndex, architecture: string = machine()): Descriptor | undefined {
+  const [only, ...others] = index.manifests;
+  if (only !== undefined && others.length === 0 && only.platform === undefined) return only;
   return index.manifests.find(({ platform }) => platform !== undefined && runsOn(platform, architecture));
 }
 

@@ -19,10 +19,22 @@ export function currentProcess(): ProcessIdentity {
   };
 }
 
-/** `unknown`: it ran on another machine or in another container, so `/proc` cannot tell. */
+/** `unknown`: `/proc` cannot tell. It ran on another machine or in another container, or is hidden from us. */
 export function isAlive(other: ProcessIdentity): boolean | 'unknown' {
   if (other.bootId !== bootId() || other.namespace !== pidNamespace()) return 'unknown';
-  return startTimeOf(other.pid) === other.startTime;
+  const startTime = startTimeOf(other.pid);
+  if (startTime === undefined && isHidden(other.pid)) return 'unknown';
+  return startTime === other.startTime;
+}
+
+/** Whether it is another user's process that `/proc`, mounted with `hidepid`, does not show us. */
+function isHidden(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
 }
 
 function startTimeOf(pid: number): string | undefined {

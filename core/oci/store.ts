@@ -233,9 +233,10 @@ export class ImageStore implements ImageSource {
     after?: (root: string, index: StoreIndex) => Promise<void>,
   ): Promise<T> {
     const root = await this.#root();
-    // A store that is not there has no image to change: it is not made for that.
-    if ((await readStoreIndex(root)).entries.length === 0)
-      return (await change(root, await readStoreIndex(root))).result;
+    const before = await readStoreIndex(root);
+    // What cannot be done is told without a lock: a store that is read-only, or not there, takes none.
+    const { result } = await change(root, before);
+    if (before.entries.length === 0) return result;
     return withLock(
       root,
       async () => {

@@ -11,7 +11,7 @@ import { AgentProcess } from '../support/agent.js';
 import { makeBaseImage } from '../support/base-image.js';
 import { BEE, bee, beeOk, isInstalled, run } from '../support/bee.js';
 import { beeHereOk } from '../support/bee-here.js';
-import { onlyPodman, podmanIn } from '../support/podman.js';
+import { noEngine, onlyPodman, podmanIn } from '../support/podman.js';
 import { DockerRegistry, freePort } from '../support/registry.js';
 
 const exec = promisify(execFile);
@@ -90,7 +90,7 @@ describe.skipIf(!isInstalled('docker-registry') || !isInstalled('htpasswd'))(
 
         // Into the engine of this machine, or into a file where none answers. The default base is Docker Hub's.
         const podman = podmanIn(join(folder, 'podman'));
-        const engine = 'program' in podman ? onlyPodman(podman.program) : { PATH: join(folder, 'none') };
+        const engine = 'program' in podman ? onlyPodman(podman.program) : noEngine(join(folder, 'programs'));
         const packaging = ['package', pushed, 'my_probe:v1', '--base', makeBaseImage(folder)];
         const packaged = await bee(packaging, { env: { ...env(), ...engine }, cwd: folder });
         expect(packaged).toMatchObject({ code: 0, stdout: expect.stringMatching(/^sha256:[0-9a-f]{64}\n$/) });

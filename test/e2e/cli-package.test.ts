@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runAgent } from '../support/agent.js';
 import { ARCHITECTURE, makeBaseImage } from '../support/base-image.js';
 import { bee, beeOk, isInstalled, run } from '../support/bee.js';
+import { noEngine } from '../support/podman.js';
 import { DockerRegistry } from '../support/registry.js';
 import { payload, pushImage, signatureImage, signatureTag, signedLayer } from '../support/signatures.js';
 
@@ -120,7 +121,7 @@ describe('bee package', () => {
     expect(sha256(readFileSync(path('two.tar')))).toBe(sha256(readFileSync(path('one.tar'))));
     await beeOk(packaged('--layout', path('dated')), { env: { SOURCE_DATE_EPOCH: '1700000000' } });
     expect(readLayout(path('dated')).config.created).toBe('2023-11-14T22:13:20Z');
-  });
+  }, 60_000);
 
   it('keeps other images of a layout', async () => {
     await beeOk(packaged('--layout', path('shared')));
@@ -335,7 +336,7 @@ wait $agent
 
   it('writes a file where no engine answers, but not over one', async () => {
     const args = packaged('--output', 'json');
-    const options = { cwd: folder, env: { PATH: path('no-programs') } };
+    const options = { cwd: folder, env: noEngine(path('programs')) };
     const { code, stdout, stderr } = await bee(args, options);
     expect({ code, stderr }).toEqual({
       code: 0,
@@ -357,7 +358,7 @@ wait $agent
     expect(readFileSync(path('execs.tar'), 'utf8')).toBe('mine');
     await beeOk(packaged('--archive', './execs.tar'), options);
     expect(sha256(readFileSync(path('execs.tar')))).toBe(before);
-  });
+  }, 60_000);
 
   it('refuses a base that is damaged, and leaves nothing behind', async () => {
     const bytes = readFileSync(path('base.tar'));

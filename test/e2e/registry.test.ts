@@ -326,6 +326,7 @@ describe.skipIf(!isInstalled('docker-registry') || !isInstalled('htpasswd') || !
 
 describe('a registry with a token server', () => {
   let key: KeyObject;
+  let token: string;
   let server: Server;
   let tokens: { authorization: string | undefined; url: string; body: string }[];
   let host: string;
@@ -336,7 +337,7 @@ describe('a registry with a token server', () => {
   beforeEach(async () => {
     key = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
     tokens = [];
-    const token = createSign('sha256').update('token').sign(key).toString('base64url');
+    token = createSign('sha256').update('token').sign(key).toString('base64url');
     server = await serve(async (request, response) => {
       const url = new URL(request.url!, `http://${request.headers.host}`);
       if (url.pathname === '/token') {
@@ -388,6 +389,24 @@ describe('a registry with a token server', () => {
     await beeOk(['pull', `${host}/a/b:v1`], { env: env() });
     expect(tokens.map(({ authorization }) => authorization)).toEqual([undefined]);
     expect(tokens[0]!.body).toContain('grant_type=refresh_token');
+  });
+
+  it('is not asked where Docker keeps a token for the registry itself', async () => {
+    mkdirSync(join(home, '.docker'));
+    const config = { auths: { [host]: { registrytoken: token } } };
+    writeFileSync(join(home, '.docker', 'config.json'), JSON.stringify(config));
+    await beeOk(['pull', `${host}/a/b:v1`], { env: env() });
+    expect(tokens).toEqual([]);
+    writeFileSync(
+      join(home, '.docker', 'config.json'),
+      JSON.stringify({ auths: { [host]: { registrytoken: 'expired' } } }),
+    );
+    const { code, stderr } = await bee(['pull', `${host}/a/b:v1`], { env: env() });
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringMatching(/^error: no permission for .*: \S+ answers 401/),
+    });
+    expect(stderr).not.toContain('expired');
   });
 
   it('gives none to a stranger', async () => {

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -148,11 +148,49 @@ describe.skipIf(process.getuid?.() !== 0)('a file system (mounting needs root: s
           stderr: expect.stringMatching(/^error: cannot \w+ \/\S+: the file system is read-only\n$/),
         });
       }
+      for (const args of [
+        ['tag', 'localhost/none:v1', 'localhost/other:v1'],
+        ['rm', 'localhost/none:v1'],
+      ])
+        expect(await beeHere(args, { env: env() })).toMatchObject({
+          code: 1,
+          stderr: `error: no image localhost/none:v1 in the store ${join(disk, 'store')}\n`,
+        });
     } finally {
       await registry.stop();
     }
   });
 });
+
+describe.skipIf(!isInstalled('strace'))('a file system without hard links (strace: skipped)', () => {
+  it('has a store all the same', async () => {
+    const store = join(folder, 'store');
+    const calls = join(folder, 'calls');
+    // What FAT answers, put in by strace.
+    const inject = ['-f', '-qq', '-o', calls, '-e', 'inject=link,linkat:error=EPERM'];
+    run('strace', ...inject, process.execPath, WRITER, store, 'a', '2', '500');
+    expect(readFileSync(calls, 'utf8')).toMatch(/link.*EPERM.*INJECTED/);
+    expect(await readAll(store)).toBe(2);
+    expect(scratch(store)).toEqual([]);
+  });
+});
+
+describe.skipIf(process.getuid?.() !== 0 || !isInstalled('unshare') || !isInstalled('setpriv'))(
+  "a lock's owner (not root, or no unshare or setpriv: skipped)",
+  () => {
+    it('that /proc hides is not taken for dead', () => {
+      const module = fileURLToPath(new URL('../../dist/core/oci/process.js', import.meta.url));
+      const script = `import { currentProcess, isAlive } from ${JSON.stringify(module)};
+const other = { ...currentProcess(), pid: ${process.pid}, startTime: '1' };
+const gone = { ...other, pid: 2 ** 22 + 1 };
+console.log(isAlive(other), isAlive(gone));`;
+      const hidden =
+        'mount -t proc -o hidepid=2 proc /proc && exec setpriv --reuid=65534 --regid=65534 --clear-groups "$@"';
+      const asOther = ['--mount', 'sh', '-c', hidden, 'sh', process.execPath];
+      expect(run('unshare', ...asOther, '--input-type=module', '-e', script)).toBe('unknown false\n');
+    });
+  },
+);
 
 /** A registry of one image with this program. */
 async function registryOf(program: Buffer) {

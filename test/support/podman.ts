@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { isInstalled, run } from './bee.js';
 
@@ -27,6 +27,13 @@ exec '${real}' --root '${path('root')}' --runroot '${path('run')}' --tmpdir '${p
   chmodSync(program, 0o755);
   const { status, stderr } = spawnSync(program, ['info'], { encoding: 'utf8' });
   return status === 0 ? { program } : { unavailable: `podman does not work here: ${stderr}` };
+}
+
+/** For commands that look for an engine: there is none, nor another program but `ldd`. */
+export function noEngine(folder: string): NodeJS.ProcessEnv {
+  mkdirSync(folder, { recursive: true });
+  symlinkSync(run('sh', '-c', 'command -v ldd').trim(), join(folder, 'ldd'));
+  return { PATH: folder };
 }
 
 /** For commands that look for an engine: this `podman` is found, and Docker does not answer. */

@@ -1,7 +1,7 @@
 import { oldestLinux } from '../../bpf/index.js';
 import { type Annotations, mediaTypes, type Platform } from '../../oci/index.js';
 import type { FieldSummary, MapSummary, ObjectSummary, ProgramSummary } from '../summary/index.js';
-import { formatBytes, formatTable, printable } from '../table.js';
+import { formatBytes, formatTable, printable, type WidthOf } from '../table.js';
 import type { Colors } from '../terminal.js';
 
 /** What is known of an image's signatures; `verified` where keys were given. */
@@ -44,15 +44,19 @@ export interface Description extends ObjectSummary {
 }
 
 /** For people. Everything that came from an image is made harmless to a terminal. */
-export function descriptionLines(description: Description, colors: Colors): string[] {
+export function descriptionLines(description: Description, colors: Colors, widthOf: WidthOf): string[] {
   const { programs, maps, params } = description;
   const section = (title: string, rows: string[][]): string[] => {
-    const [head, ...lines] = formatTable(rows.map((row) => row.map(printable)));
+    const [head, ...lines] = formatTable(
+      rows.map((row) => row.map(printable)),
+      widthOf,
+    );
     return ['', colors.bold(title), colors.dim(`  ${head}`), ...lines.map((line) => `  ${line}`)];
   };
   return [
     ...formatTable(
       factsOf(description).map(([name, value]) => [colors.bold(printable(name)), printable(value)]),
+      widthOf,
     ),
     ...section('Programs', [['Name', 'Kind', 'Attaches to'], ...programs.map(programRow)]),
     ...(maps.length === 0

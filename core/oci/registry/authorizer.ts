@@ -24,7 +24,8 @@ interface Token {
  */
 export class Authorizer {
   private readonly tokens = new Map<string, Token>();
-  private basic: string | undefined;
+  /** What goes with every request, whatever its scope. */
+  private fixed: string | undefined;
 
   constructor(
     private readonly http: HttpClient,
@@ -36,7 +37,7 @@ export class Authorizer {
   known(scope: string): string | undefined {
     const token = this.tokens.get(scope);
     if (token && token.until > performance.now()) return token.header;
-    return this.basic;
+    return this.fixed;
   }
 
   /** What to send instead, after a 401. Throws `UNAUTHORIZED` where there is nothing to send. */
@@ -44,13 +45,17 @@ export class Authorizer {
     const challenges = parseChallenges(response.headers.get('www-authenticate') ?? '');
     await discard(response);
     const credential = await this.credential();
+    if (credential?.registryToken) {
+      this.fixed = `Bearer ${credential.registryToken}`;
+      return this.fixed;
+    }
     const bearer = challenges.find(({ scheme }) => scheme === 'bearer');
     if (bearer) return this.bearer(bearer, url, scope, credential, signal);
     if (!challenges.some(({ scheme }) => scheme === 'basic'))
       throw new OciError('UNAUTHORIZED', `${url.host} wants an authorisation that we do not know`);
     if (!credential || credential.username === '') throw this.missing();
-    this.basic = basicHeader(credential);
-    return this.basic;
+    this.fixed = basicHeader(credential);
+    return this.fixed;
   }
 
   private missing(): OciError {

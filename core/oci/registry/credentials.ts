@@ -13,6 +13,8 @@ export interface Credential {
   readonly password: string;
   /** An OAuth2 refresh token, instead of a password. */
   readonly identityToken?: string;
+  /** A bearer token that the registry itself takes, as it stands: Docker's `registrytoken`. */
+  readonly registryToken?: string;
 }
 
 export interface CredentialFiles {
@@ -147,7 +149,15 @@ function credentialOf(entry: Record<string, unknown>, file: string, registry: st
     password = decoded.slice(colon + 1);
   }
   const identityToken = text(entry.identitytoken);
-  return { username, password, ...(identityToken === '' ? {} : { identityToken }) };
+  const registryToken = text(entry.registrytoken);
+  if (!/^[\x21-\x7e]*$/.test(registryToken))
+    throw new OciError('INVALID_CREDENTIALS', `${file}: "registrytoken" of ${registry} is no bearer token`);
+  return {
+    username,
+    password,
+    ...(identityToken === '' ? {} : { identityToken }),
+    ...(registryToken === '' ? {} : { registryToken }),
+  };
 }
 
 function helperFor(config: Record<string, unknown>, key: string, registry: string): string | undefined {

@@ -1,8 +1,9 @@
 import pc from 'picocolors';
 import { describe, expect, it } from 'vitest';
 import { type Description, descriptionLines } from '../../../core/cli/describe/text.js';
+import { displayWidth } from '../../../core/cli/run/view/text.js';
 
-const HOSTILE = 'x\u001b]0;owned\u0007\u009b2J\u202ey';
+const HOSTILE = 'x\u001b]0;owned\u0007\u009b2J\u202e\u200f\u061c\u2028\ufeffy';
 
 /** Every text that an image may choose is hostile. */
 const DESCRIPTION: Description = {
@@ -30,10 +31,12 @@ const DESCRIPTION: Description = {
 };
 
 describe('the description of a hostile image', () => {
-  const text = descriptionLines(DESCRIPTION, pc.createColors(false)).join('\n');
+  const text = descriptionLines(DESCRIPTION, pc.createColors(false), displayWidth).join('\n');
 
   it('cannot act on a terminal', () => {
-    expect(text).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/);
+    expect(text).not.toMatch(
+      /[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]/,
+    );
   });
 
   it('is shown all the same', () => {

@@ -214,6 +214,10 @@ it.each([
         isProgram(request) && answer(response, 307, '', { location });
       const error = await pullFrom(twist, { credential: () => Promise.resolve(credential) });
       expect(error).toBeInstanceOf(OciError);
+      const { host } = scratch.server!;
+      expect(error).toMatchObject({
+        message: expect.stringContaining(`${elsewhere.host}, to which ${host} redirected, answers 401`),
+      });
       expect(new Set(seen)).toEqual(new Set(['GET /x undefined ']));
     } finally {
       await elsewhere.stop();
