@@ -207,19 +207,20 @@ export class SourceSeries {
   }
 
   private replaceHistograms(output: GroupOutput, time: bigint): void {
-    const read: BucketCounts[] = [];
+    const read = new Set<Entry>();
     for (let i = 0; i < output.ids.length; i++) {
       const entry = this.of(output.ids[i]!, time);
       const counts = entry.counts!;
       if (entry.seen !== this.reads) {
         counts.begin();
-        read.push(counts);
+        read.add(entry);
       }
       entry.seen = this.reads;
       const bound = this.boundOf(Number(output.bucketValues![i]!));
       counts.add(bound, Number(output.values[0]![i]!));
     }
-    for (const counts of read) counts.end();
+    // As a counter that went down, it began again; its other buckets stand as they do.
+    for (const entry of read) if (entry.counts?.fell) entry.start = time;
   }
 
   /** +Infinity for a slot beyond every number. */

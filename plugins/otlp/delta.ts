@@ -79,7 +79,7 @@ export class DeltaProducer implements MetricProducer {
       next.set(key, point);
       const before = this.last.get(key) as P | undefined;
       // A series that began anew since the last report is reported from its beginning.
-      const isNew = before === undefined || before.start !== point.start;
+      const isNew = before === undefined || (before.start !== point.start && !isKernels(point));
       const difference = isNew ? point : minus(point, before);
       this.sources.set(difference, { key, point });
       differences.push(difference);
@@ -87,6 +87,14 @@ export class DeltaProducer implements MetricProducer {
     }
     return differences;
   }
+}
+
+/**
+ * Whether the kernel keeps it, one entry a bucket: nobody knows its sum then. It begins anew where any of its buckets
+ * does, and the others go on: differences are each bucket's own.
+ */
+function isKernels(point: Point): boolean {
+  return point instanceof HistogramPoint && point.histogram.sum === undefined;
 }
 
 /** Exact between integers. */
@@ -123,7 +131,7 @@ function histogram(now: HistogramPoint, before: HistogramPoint): HistogramPoint 
   let count = 0;
   const counts = a.counts.map((now, i) => {
     const earlier = known ? (known.get(a.bounds[i] ?? Number.POSITIVE_INFINITY) ?? 0) : b.counts[i]!;
-    // A bucket that fell began anew by itself: its neighbours go on.
+    // A bucket that fell began anew by itself. One that is gone adds nothing.
     const more = now < earlier ? now : now - earlier;
     count += more;
     return more;

@@ -213,13 +213,13 @@ describe('SeriesStore, entries', () => {
       ]);
       handle.apply({ ...rows, bucketValues: Float64Array.of(2000, 0, 5) }, 1n);
       expect((await seriesOf(store))[0]!.histogram).toEqual({ bounds, counts, count: 7 });
-      // The next read replaces, it does not add.
-      handle.apply({ ...rows, bucketValues: Float64Array.of(2000, 0, 5) }, 2n);
-      expect((await seriesOf(store))[0]!.histogram!.count).toBe(7);
+      // The next read replaces, it does not add; slots that are gone are gone.
+      handle.apply({ ...worker.output([[['x'], 1]]), bucketValues: Float64Array.of(0) }, 1n);
+      expect((await seriesOf(store))[0]!.histogram!.count).toBe(1);
     }
   });
 
-  it('keeps counted what entries of a histogram had counted that are gone, or began anew', async () => {
+  it('starts a histogram again where one of its buckets fell, or went', async () => {
     const store = new SeriesStore();
     const handle = store.register(source('hist_h', 'histogram', 'entry', { scale: 'linear' }));
     const worker = new Worker();
@@ -227,38 +227,16 @@ describe('SeriesStore, entries', () => {
       const rows = worker.output(Object.values(buckets).map((count) => [['x'], count]));
       handle.apply({ ...rows, bucketValues: Float64Array.from(Object.keys(buckets), Number) }, time);
       const [series] = await seriesOf(store);
-      return series && { start: series.start, ...series.histogram };
+      return series && [series.start, series.histogram!.bounds.join(), series.histogram!.counts.join()];
     };
-    const bounds = [1, 5, 10];
-    expect(await read({ 1: 4, 5: 2, 10: 1 }, 1n)).toMatchObject({ start: 1n, counts: [4, 2, 1, 0] });
-    // Evicted, and there again; less than before; more than before.
-    expect(await read({ 5: 3, 10: 1 }, 2n)).toEqual({ start: 1n, bounds, counts: [4, 3, 1, 0], count: 8 });
-    expect(await read({ 1: 1, 5: 1, 10: 2 }, 3n)).toEqual({
-      start: 1n,
-      bounds,
-      counts: [5, 4, 2, 0],
-      count: 11,
-    });
-    expect(await read({ 1: 2, 5: 1, 10: 2 }, 4n)).toMatchObject({ start: 1n, counts: [6, 4, 2, 0] });
-    // Without any of its entries, it is gone, and begins from nothing.
-    expect(await read({}, 5n)).toBe(undefined);
-    expect(await read({ 1: 3 }, 6n)).toMatchObject({ start: 6n, bounds: [1], counts: [3, 0] });
-  });
-
-  it('keeps few bounds of which nothing is left, and lets no count up to a bound fall', async () => {
-    const store = new SeriesStore();
-    const handle = store.register(source('hist_h', 'histogram', 'entry', { scale: 'linear' }));
-    const worker = new Worker();
-    const read = (bounds: number[], time: bigint): void => {
-      const rows = worker.output(bounds.map(() => [['x'], 1]));
-      handle.apply({ ...rows, bucketValues: Float64Array.from(bounds) }, time);
-    };
-    read([5000], 1n);
-    for (let i = 0; i < 1025; i++) read([i, 5000], BigInt(i + 2));
-    const { histogram } = (await seriesOf(store))[0]!;
-    expect(histogram!.bounds.length).toBeLessThanOrEqual(1026);
-    read([5000], 2000n);
-    expect((await seriesOf(store))[0]!.histogram).toEqual({ bounds: [5000], counts: [1026, 0], count: 1026 });
+    expect(await read({ 1: 4, 5: 2 }, 1n)).toEqual([1n, '1,5', '4,2,0']);
+    expect(await read({ 1: 4, 5: 3, 10: 1 }, 2n)).toEqual([1n, '1,5,10', '4,3,1,0']);
+    // Gone, though the whole is more.
+    expect(await read({ 5: 30, 10: 1 }, 3n)).toEqual([3n, '5,10', '30,1,0']);
+    expect(await read({ 1: 1, 5: 30, 10: 1 }, 4n)).toEqual([3n, '1,5,10', '1,30,1,0']);
+    expect(await read({ 1: 1, 5: 29, 10: 9 }, 5n)).toEqual([5n, '1,5,10', '1,29,9,0']);
+    expect(await read({}, 6n)).toBe(undefined);
+    expect(await read({ 1: 3 }, 7n)).toEqual([7n, '1', '3,0']);
   });
 
   it('makes one family of each field, and says which', async () => {

@@ -360,14 +360,37 @@ describe('metrics', () => {
     await sent(metricBatch(40n, { counter: 9, counts: [1, 4, 4] }));
     answer = { status: 200 };
     expect(await sent(metricBatch(50n, { counter: 12, counts: [1, 5, 4] }))).toEqual(['5', '20', '0,1,1']);
-    // A bucket that began anew does not make its neighbours new.
-    expect(await sent(metricBatch(55n, { counter: 12, counts: [1, 2, 9] }))).toEqual(['0', '50', '0,2,5']);
     expect(await sent(metricBatch(60n, { counter: 3, start: 57n, counts: [1, 0, 0] }))).toEqual([
       '3',
       '57',
       '1,0,0',
     ]);
   });
+});
+
+it('reports of a histogram that the kernel keeps what each bucket has more, whatever the others do', async () => {
+  await open({ temporality: 'delta', protocol: 'http/json', compression: 'none' });
+  const sent = async (time: bigint, start: bigint, buckets: Record<string, number>) => {
+    const counts = [...Object.values(buckets), 0];
+    const histogram = {
+      bounds: Object.keys(buckets).map(Number),
+      counts,
+      count: counts.reduce((a, b) => a + b),
+    };
+    await writeMetrics({
+      kind: 'metrics',
+      time,
+      families: [{ name: 'h', type: 'histogram', help: '', series: [series({ start, histogram })] }],
+    });
+    const { metrics } = JSON.parse(posts.at(-1)!.body.toString()).resourceMetrics[0].scopeMetrics[0];
+    const [point] = metrics[0].histogram.dataPoints;
+    return [point.startTimeUnixNano, point.explicitBounds.join(), point.bucketCounts.join(), point.count];
+  };
+  expect(await sent(10n, 1n, { 1: 4, 5: 2 })).toEqual(['1', '1,5', '4,2,0', '6']);
+  expect(await sent(20n, 1n, { 1: 5, 5: 2, 10: 1 })).toEqual(['10', '1,5,10', '1,0,1,0', '2']);
+  // A bucket is evicted, another one falls: the store starts the series again.
+  expect(await sent(30n, 25n, { 5: 9, 10: 1 })).toEqual(['20', '5,10', '7,0,0', '7']);
+  expect(await sent(40n, 35n, { 1: 2, 5: 3, 10: 4 })).toEqual(['30', '1,5,10', '2,3,3,0', '8']);
 });
 
 describe('events', () => {
