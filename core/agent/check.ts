@@ -1,4 +1,4 @@
-import { ConfigError, type ConfigPath, type LoadedConfig } from '../../config/index.js';
+import { ConfigError, type ConfigPath, formatDuration, type LoadedConfig } from '../../config/index.js';
 import { familyClash } from '../metrics/index.js';
 import { configProblems } from './agent.js';
 import { messageOf } from './error.js';
@@ -49,6 +49,7 @@ async function findings(loaded: LoadedConfig): Promise<{ problems: Problem[]; li
       const programs = `${length} program${length === 1 ? '' : 's'}`;
       lines.push(`  probe ${probe.name}: ${programs}; ${maps || 'no map is exported'}`);
       for (const idle of unattached(plan.spec)) lines.push(`    not attached: ${idle}`);
+      lines.push(...earlyExpiries(plan.maps, sinksOf(probe, sinks)));
     } catch (error) {
       problems.push(ofProbe(probe.name, { path: [...path, key], message: messageOf(error) }));
     }
@@ -56,6 +57,26 @@ async function findings(loaded: LoadedConfig): Promise<{ problems: Problem[]; li
   problems.push(...clashesBetween(planned));
   for (const sink of sinks) lines.push(`  sink ${sink.config.name}: ${sink.config.type}`);
   return { problems, lines };
+}
+
+/** Series that may go before a sink to which metrics are pushed has had their last increments. */
+function earlyExpiries(maps: readonly MapPlan[], sinks: readonly PreparedSink[]): string[] {
+  return maps.flatMap(({ spec, series }) => {
+    if (series?.source !== 'ring' || series.expire === undefined) return [];
+    const { expire } = series;
+    return sinks
+      .filter(
+        ({ accepts, interval, options }) => accepts.metrics && !isScraped(options) && expire < 2 * interval,
+      )
+      .map(
+        ({ config, interval }) =>
+          `    ${spec.name}: series expire after ${formatDuration(expire)}, and sink "${config.name}" is told every ${formatDuration(interval)}: what they count at last may never reach it. Give expire at least twice that`,
+      );
+  });
+}
+
+function isScraped(options: unknown): boolean {
+  return typeof (options as { path?: unknown } | null)?.path === 'string';
 }
 
 interface Planned {

@@ -574,6 +574,22 @@ agent: { listen: nowhere }
     expect(stderr.match(/scael/g)).toHaveLength(1);
   });
 
+  it('says where series go before a sink is told of them, and of no other sink', async () => {
+    const file = writeConfig(`probes:
+  - { file: ${controls}, name: c, maps: { print_controls: { export: counter, labels: [way], expire: 100s } } }
+  - { file: ${controls}, name: d, sinks: [pushed], maps: { print_controls: { export: counter, labels: [way], metric: d_total, expire: 2m } } }
+sinks:
+  pushed: { type: otlp, endpoint: "http://127.0.0.1:1" }
+  soon: { type: otlp, endpoint: "http://127.0.0.1:1", interval: 10s }
+  scraped: { type: prometheus }
+`);
+    const { code, stdout, stderr } = await runAgent('--config', file, '--check');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout.split('\n').filter((line) => line.includes('expire'))).toEqual([
+      '    print_controls: series expire after 1m40s, and sink "pushed" is told every 1m: what they count at last may never reach it. Give expire at least twice that',
+    ]);
+  });
+
   it('touches nothing: a config that is right says what would run', async () => {
     const truncated = join(mkdtempSync(join(tmpdir(), 'bee-agent-')), 'x.o');
     copyFileSync(controls, truncated);
