@@ -57,7 +57,7 @@ function resolveModule({ module, resolveFrom }: SinkSource): string {
   }
   throw new PipelineError(
     'SINK_MODULE',
-    `"${module}" is neither a sink of ours (stdout, prometheus) nor an installed package (${names.join(', ')}), looked up from ${resolveFrom}. A file is written with its path: ./${module}.js`,
+    `"${module}" is neither a sink of ours (stdout, prometheus, file, loki, otlp) nor an installed package (${names.join(', ')}), looked up from ${resolveFrom}. A file is written with its path: ./${module}.js`,
   );
 }
 
