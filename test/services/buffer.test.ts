@@ -1,11 +1,13 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { SegmentLog } from '../../core/pipeline/buffer/segment-log.js';
+import { EventBatch } from '../../plugins/sdk/index.js';
 import { AgentProcess } from '../support/agent.js';
 import { compileProbe, compileProgram } from '../support/compile.js';
 import { Collector } from './collector.js';
@@ -19,10 +21,13 @@ const here = (path: string): string => fileURLToPath(new URL(path, import.meta.u
 const SURE = 1000;
 const MORE = 3000;
 const AFTER = 500;
+const KILLS = 3;
 
 /** What a service has of a probe's events: their numbers, in the order in which it gives them. */
 interface Destination {
   readonly service: Service;
+  /** Whether it shows what came twice, and in the order in which it came. */
+  readonly showsRepeats: boolean;
   readonly sink: string;
   numbersOf(probe: string): Promise<number[]>;
 }
@@ -31,6 +36,7 @@ async function collectorDestination(): Promise<Destination> {
   const collector = await Collector.start();
   return {
     service: collector.service,
+    showsRepeats: true,
     sink: `type: otlp, metrics: false, endpoint: "${collector.url}"`,
     numbersOf: async (probe) =>
       collector.logs
@@ -43,6 +49,7 @@ async function lokiDestination(): Promise<Destination> {
   const loki = await Loki.start();
   return {
     service: loki.service,
+    showsRepeats: false,
     sink: `type: loki, url: "${loki.url}"`,
     numbersOf: async (probe) =>
       (await loki.query(`{probe="${probe}"}`))
@@ -71,11 +78,40 @@ describe.each([
     rmSync(folder, { recursive: true, force: true });
   });
 
+  /** Numbers of the events of a probe that lie in the buffer and were not acknowledged. */
+  const kept = async (probe: string): Promise<number[]> => {
+    const copy = join(folder, 'copy');
+    cpSync(join(folder, 'buffer'), copy, { recursive: true, filter: (path) => !path.endsWith('/lock') });
+    const log = await SegmentLog.open(
+      { folder: copy, segmentBytes: 2 ** 20, fsync: 'never' },
+      { lost() {}, damaged() {}, failed() {} },
+    );
+    const numbers: number[] = [];
+    for (;;) {
+      const found = await log.read(log.next);
+      if (!found) break;
+      if (found.batch.probe !== probe) continue;
+      const view = { forms: ['ndjson', 'rows'], numbers: 'bigint', sink: 'test' } as const;
+      const batch = new EventBatch(found.batch, view);
+      const seqs = found.batch.ndjson
+        ? Buffer.from(batch.ndjson)
+            .toString()
+            .trimEnd()
+            .split('\n')
+            .map((line) => (JSON.parse(line) as { data: { seq: number } }).data.seq)
+        : [...batch.rows()].map(({ data }) => data.seq);
+      numbers.push(...seqs.map(Number));
+    }
+    await log.close();
+    rmSync(copy, { recursive: true });
+    return numbers;
+  };
+
   const begin = async (probe: string): Promise<AgentProcess> => {
     agent = await AgentProcess.start(`
 probes: [{ file: ${object}, name: ${probe}, maps: { counter_groups: { export: none } } }]
 sinks:
-  kept: { ${destination!.sink}, buffer: { path: ${folder}/buffer } }
+  kept: { ${destination!.sink}, batch: { max_wait: 100ms }, buffer: { path: ${folder}/buffer } }
   prom: { type: prometheus }
 agent: { listen: "127.0.0.1:0" }
 `);
@@ -127,5 +163,45 @@ agent: { listen: "127.0.0.1:0" }
       }
     },
     240_000,
+  );
+
+  it.skipIf(!program)(
+    'loses nothing that it accepted while that takes it, over kill -9 under load; repeats only behind a kill',
+    async () => {
+      destination = await start();
+      const accepted: number[][] = [];
+      for (let i = 0; i < KILLS; i++) {
+        const now = await begin(`run${i}`);
+        const load = spawn(trigger, ['20000', '2', '2000'], { stdio: 'ignore' });
+        await now.until(async () => (await now.sum('bee_agent_sink_delivered_total', `probe="run${i}"`)) > 0);
+        await pause(Math.random() * 500);
+        // Stopped, so that what is in its files is what the kill leaves.
+        now.child.kill('SIGSTOP');
+        accepted.push(await kept(`run${i}`));
+        await now.stop('SIGKILL');
+        load.kill();
+      }
+      const last = await begin('last');
+      await last.until(async () => (await count('queued')) === 0, 30_000);
+      expect(await count('received_total')).toBe(await count('recovered_total'));
+      expect(await count('delivered_total')).toBe(await count('recovered_total'));
+      expect(await count('lost_total')).toBe(0);
+      expect(await last.brokenSums()).toEqual([]);
+      for (const [i, unacknowledged] of accepted.entries()) {
+        const [numbers, got] = await eventually(async () => {
+          const found = await destination!.numbersOf(`run${i}`);
+          const set = new Set(found);
+          return set.size > Math.max(...unacknowledged) ? ([found, set] as const) : undefined;
+        });
+        expect(unacknowledged.filter((seq) => !got.has(seq))).toEqual([]);
+        // No hole, and more than what a buffer before a dead service would have kept.
+        expect(got.size).toBe(Math.max(...numbers) + 1);
+        expect(got.size).toBeGreaterThan(unacknowledged.length);
+        if (!destination.showsRepeats) continue;
+        const steps = numbers.filter((seq, at) => at > 0 && seq !== numbers[at - 1]! + 1);
+        expect(steps.length).toBeLessThanOrEqual(KILLS - i);
+      }
+    },
+    120_000,
   );
 });
