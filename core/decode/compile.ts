@@ -50,7 +50,7 @@ class CompiledDecoder implements Decoder {
     const { count, filtered, malformed } = selected;
     const output: DecodeOutput = { events: count, filtered, malformed };
     if (this.lines) Object.assign(output, this.lines.write(selected, clock, time, spares.lines));
-    if (this.columns) output.columns = this.columns.fill(selected, clock, time);
+    if (this.columns) output.columns = this.columns.fill(selected, clock, time, spares.columns);
     if (this.grouper) output.groups = this.grouper.group(selected, clock, time, spares.groups);
     return output;
   }

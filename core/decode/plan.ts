@@ -81,6 +81,7 @@ export interface DecodeOutput {
   ndjson?: Uint8Array;
   /** End offset of each line in `ndjson`. */
   lineEnds?: Uint32Array;
+  /** All arrays share one buffer, which is theirs alone (transferable). */
   columns?: import('../../plugins/sdk/index.js').ColumnSet;
   groups?: GroupOutput;
 }
@@ -124,6 +125,7 @@ export interface GroupExemplar {
 /** Buffers that an output may be written to; they are the output's then, and go with it. */
 export interface Spares {
   readonly lines?: ArrayBuffer;
+  readonly columns?: ArrayBuffer;
   readonly groups?: ArrayBuffer;
 }
 

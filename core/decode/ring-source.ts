@@ -1,5 +1,5 @@
 import { RingOwner, RingReader, type RingWatcher } from '../kernel/index.js';
-import type { ClockOffsets, DecodePlan } from './plan.js';
+import type { ClockOffsets, DecodeOutput, DecodePlan } from './plan.js';
 import type { Assignment, DecodePool, DecodeWorker } from './pool.js';
 import type { DrainResult, SkipResult, TailResult, UnknownResult } from './tasks.js';
 import { TABLE_RECORDS } from './worker-limits.js';
@@ -59,6 +59,7 @@ export class RingSource {
   private timer: NodeJS.Timeout | undefined;
   /** Buffers of what was dealt with. New ones would cost V8 a collection of everything each time that tens of MiB were made. */
   private spareLines: ArrayBuffer[] = [];
+  private spareColumns: ArrayBuffer[] = [];
   private spareGroups: ArrayBuffer[] = [];
   private busyDelay = 0;
   /** Records of one drain at the most: half after a failure, on the way to one that the decoder fails at; then twice as many. */
@@ -167,6 +168,7 @@ export class RingSource {
     let failures = 0;
     while (!this.closed) {
       const lines = this.spareLines.pop();
+      const columns = this.spareColumns.pop();
       const groups = this.spareGroups.pop();
       try {
         const result = await this.worker.run<DrainResult | UnknownResult>(
@@ -178,9 +180,13 @@ export class RingSource {
             maxBytes: Math.max(MIN_DRAIN_BYTES, Math.min(MAX_DRAIN_BYTES, this.owner.size / DRAIN_SHARE)),
             clock: this.options.clock(),
             follow: this.options.followed(),
-            spares: { ...(lines ? { lines } : {}), ...(groups ? { groups } : {}) },
+            spares: {
+              ...(lines ? { lines } : {}),
+              ...(columns ? { columns } : {}),
+              ...(groups ? { groups } : {}),
+            },
           },
-          [lines, groups].filter((buffer) => buffer !== undefined),
+          [lines, columns, groups].filter((buffer) => buffer !== undefined),
         );
         if (result.status === 'drained') return result;
         await this.open();
@@ -254,9 +260,11 @@ export class RingSource {
     this.timer.unref();
   }
 
-  /** Take back the buffer of lines that nobody looks at any more. */
-  reuse(buffer: ArrayBuffer): void {
-    if (!this.closed) keep(this.spareLines, buffer);
+  /** Take back the buffers of lines and columns that nobody looks at any more. */
+  reuse({ ndjson, columns }: Pick<DecodeOutput, 'ndjson' | 'columns'>): void {
+    if (this.closed) return;
+    if (ndjson) keep(this.spareLines, ndjson.buffer as ArrayBuffer);
+    if (columns) keep(this.spareColumns, columns.timestamps.buffer as ArrayBuffer);
   }
 
   /** For tests: the worker dies, as if it had run out of memory. */
@@ -284,6 +292,7 @@ export class RingSource {
     await Promise.race([drained, new Promise((resolve) => setTimeout(resolve, deadline).unref())]);
     this.closed = true;
     this.spareLines = [];
+    this.spareColumns = [];
     this.spareGroups = [];
     await this.worker.run({ kind: 'close', id: this.id }).catch(() => {});
     await this.draining;

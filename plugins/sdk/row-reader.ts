@@ -85,10 +85,32 @@ function textReader({ bytes, offsets }: TextColumn): (index: number) => string {
   // As many UTF-16 units as bytes: nothing but ASCII, so that byte offsets are character offsets.
   const ascii = all.length === bytes.byteLength;
   if (!ascii) return (index) => buffer.toString('utf8', offsets[index], offsets[index + 1]);
+  const long = longTexts(buffer);
   return (index) => {
     const start = offsets[index]!;
     const end = offsets[index + 1]!;
-    return end - start <= COPIED_SLICE ? all.slice(start, end) : buffer.toString('latin1', start, end);
+    return end - start <= COPIED_SLICE ? all.slice(start, end) : long(start, end);
+  };
+}
+
+const REMEMBERED = 64;
+
+/** Reads ASCII texts. Few are many rows' (names of commands, paths), so the last ones are remembered. */
+function longTexts(buffer: Buffer): (start: number, end: number) => string {
+  const texts: string[] = new Array(REMEMBERED).fill('');
+  const starts = new Int32Array(REMEMBERED);
+  return (start, end) => {
+    const length = end - start;
+    const slot = (buffer[end - 1]! * 5 + buffer[end - 4]! * 3 + buffer[start + 1]! + length) % REMEMBERED;
+    if (texts[slot]!.length === length) {
+      const there = starts[slot]!;
+      let i = 0;
+      while (i < length && buffer[there + i] === buffer[start + i]) i++;
+      if (i === length) return texts[slot]!;
+    }
+    starts[slot] = start;
+    texts[slot] = buffer.toString('latin1', start, end);
+    return texts[slot]!;
   };
 }
 

@@ -77,7 +77,7 @@ class Rig {
       // What is read of it after this is wrong, and would show.
       ndjson.fill(0x58);
       this.buffers.add(ndjson.buffer.byteLength);
-      this.source.reuse(ndjson.buffer as ArrayBuffer);
+      this.source.reuse({ ndjson });
     }
   }
 

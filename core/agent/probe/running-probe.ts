@@ -225,9 +225,13 @@ export class RunningProbe {
 
   private route(map: RunningMap, output: DecodeOutput): void {
     const { source } = map;
-    const { ndjson } = output;
+    const { ndjson, columns } = output;
     // Followers keep lines for as long as they are slow.
-    const isLent = source instanceof RingSource && ndjson && this.host.hub.followerCount === 0;
+    const lentLines = this.host.hub.followerCount === 0 ? ndjson : undefined;
+    const reuse = (): void => {
+      if (source instanceof RingSource)
+        source.reuse({ ...(lentLines ? { ndjson: lentLines } : {}), ...(columns ? { columns } : {}) });
+    };
     this.host.router.route(
       {
         probe: this.name,
@@ -236,9 +240,9 @@ export class RunningProbe {
         count: output.events,
         ...(ndjson ? { ndjson } : {}),
         ...(output.lineEnds ? { lineEnds: output.lineEnds } : {}),
-        ...(output.columns ? { columns: output.columns } : {}),
+        ...(columns ? { columns } : {}),
       },
-      isLent ? () => source.reuse(ndjson.buffer as ArrayBuffer) : undefined,
+      reuse,
     );
   }
 

@@ -2,10 +2,11 @@ import type { Column } from '../../../plugins/sdk/index.js';
 import type { Layout, ScalarNode } from '../../bpf/index.js';
 import { type ColumnLeaf, columnLeaves } from '../leaves.js';
 import { isHuge, isNarrow, isSigned } from '../read.js';
+import type { Packed } from './packed.js';
 
 type Values = Extract<Column, { kind: 'number' }>['values'];
 
-/** What fills one column: a typed array, or text that grows. */
+/** What fills one column: a typed array, or text that grows. Both are kept for the next batch, and copied out. */
 export interface ColumnBuilder {
   readonly leaf: ColumnLeaf;
   readonly perRow: number;
@@ -13,9 +14,11 @@ export interface ColumnBuilder {
   /** 64-bit values as pairs of words. */
   words?: Uint32Array;
   text?: TextBuilder;
-  /** Ready for `rows` rows, with buffers of their own that can be transferred. */
+  /** Ready for `rows` rows. */
   begin(rows: number): void;
-  finish(): Column;
+  /** Bytes of each array of the column, in the order in which `finish` packs them. */
+  sizes(rows: number): readonly number[];
+  finish(rows: number, packed: Packed): Column;
 }
 
 /** Grows; keeps end offsets. */
@@ -26,8 +29,10 @@ export class TextBuilder {
   private count = 0;
 
   begin(values: number): void {
-    this.bytes = new Uint8Array(Math.max(64, values * 16));
-    this.ends = new Uint32Array(values + 1);
+    if (this.ends.length < values + 1) {
+      this.bytes = new Uint8Array(Math.max(64, values * 16));
+      this.ends = new Uint32Array(values + 1);
+    }
     this.p = 0;
     this.count = 0;
   }
@@ -57,23 +62,28 @@ export function columnBuilders(record: Layout): ColumnBuilder[] {
       leaf,
       perRow,
       begin(rows) {
-        if (make) {
+        if (!make) {
+          this.text ??= new TextBuilder();
+          this.text.begin(rows * perRow);
+        } else if (!this.values || this.values.length < rows * perRow) {
           const values = make(rows * perRow);
           this.values = values;
           if (values.BYTES_PER_ELEMENT === 8) this.words = new Uint32Array(values.buffer);
-        } else {
-          this.text ??= new TextBuilder();
-          this.text.begin(rows * perRow);
         }
       },
-      finish() {
+      sizes(rows) {
+        const values = rows * perRow;
+        return this.values ? [values * this.values.BYTES_PER_ELEMENT] : [(values + 1) * 4, this.text!.p];
+      },
+      finish(rows, packed) {
         const { node } = leaf;
+        const values = rows * perRow;
         if (this.values) {
           const format = formatOf(node);
           return {
             kind: 'number',
             ...base,
-            values: this.values,
+            values: packed.copy(this.values, values),
             ...(format ? { format } : {}),
             ...(node.kind === 'enum' ? { names: node.names } : {}),
           };
@@ -82,8 +92,8 @@ export function columnBuilders(record: Layout): ColumnBuilder[] {
         return {
           kind: 'text',
           ...base,
-          offsets: ends,
-          bytes: bytes.subarray(0, p),
+          offsets: packed.copy(ends, values + 1),
+          bytes: packed.copy(bytes, p),
           ...(node.kind === 'address'
             ? { format: 'address' as const }
             : node.kind === 'int'

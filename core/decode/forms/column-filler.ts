@@ -6,6 +6,7 @@ import { isHuge, isNarrow, type Memory, readBool, readNarrow, readWide } from '.
 import type { RecordTime } from '../record-time.js';
 import type { Selected } from '../selector.js';
 import { type ColumnBuilder, columnBuilders } from './column-builder.js';
+import { Packed } from './packed.js';
 
 type Fill = (
   m: Memory,
@@ -20,6 +21,7 @@ type Fill = (
 export class ColumnFiller {
   private readonly builders: ColumnBuilder[];
   private readonly run: Fill;
+  private timestamps = new BigInt64Array(0);
 
   constructor(
     plan: DecodePlan,
@@ -32,8 +34,13 @@ export class ColumnFiller {
     );
   }
 
-  /** Buffers of the result are its own: they can be transferred. */
-  fill({ memory, offsets, count }: Selected, clock: ClockOffsets, drain: bigint): ColumnSet {
+  /** The arrays of the result share one buffer, which is theirs alone: `spare`, where that is large enough. */
+  fill(
+    { memory, offsets, count }: Selected,
+    clock: ClockOffsets,
+    drain: bigint,
+    spare?: ArrayBuffer,
+  ): ColumnSet {
     const { builders, time } = this;
     for (const builder of builders) builder.begin(count);
     this.run(
@@ -44,7 +51,8 @@ export class ColumnFiller {
       builders.map((builder) => builder.words),
       builders.map((builder) => builder.text),
     );
-    const timestamps = new BigInt64Array(count);
+    if (this.timestamps.length < count) this.timestamps = new BigInt64Array(count);
+    const { timestamps } = this;
     if (time.own) {
       const words = new Uint32Array(timestamps.buffer);
       time.begin(clock, drain);
@@ -52,8 +60,13 @@ export class ColumnFiller {
         time.at(memory, offsets[r]!);
         time.base.store(words, r);
       }
-    } else timestamps.fill(drain);
-    return { rows: count, timestamps, columns: builders.map((builder) => builder.finish()) };
+    } else timestamps.fill(drain, 0, count);
+    const packed = new Packed([count * 8, ...builders.flatMap((builder) => builder.sizes(count))], spare);
+    return {
+      rows: count,
+      timestamps: packed.copy(timestamps, count),
+      columns: builders.map((builder) => builder.finish(count, packed)),
+    };
   }
 }
 

@@ -6,6 +6,7 @@ import type { Memory } from '../read.js';
 import { Accumulator, grownFloats, integerValues } from './accumulator.js';
 import { Exemplars } from './exemplars.js';
 import { hashOf, keyWords } from './group-key.js';
+import { Packed } from './packed.js';
 
 /** Labels of one map may have so many bytes; a hash key has 512 at the most. */
 const MAX_KEY_BYTES = 16 * 1024;
@@ -266,27 +267,18 @@ export class GroupTable {
     const count = this.touchedCount;
     const width = this.plan.bounds ? this.bounds.length + 1 : 0;
     const columns = this.accumulators.length;
-    const bytes = count * (8 * (columns + width) + 4);
-    const memory = spare && spare.byteLength >= bytes ? spare : new ArrayBuffer(roomFor(bytes));
-    const floats = (first: number, length: number): Float64Array<ArrayBuffer> =>
-      new Float64Array(memory, first * count * 8, length * count);
-    const ids = new Uint32Array(memory, (columns + width) * count * 8, count);
-    ids.set(this.touched.subarray(0, count));
-    const buckets = floats(columns, width);
+    const packed = new Packed([count * 4, count * (columns + width) * 8], spare);
+    const ids = packed.copy(this.touched, count);
+    const buckets = packed.take(Float64Array, width * count);
     for (let i = 0; width > 0 && i < count; i++)
       buckets.set(this.buckets.subarray(ids[i]! * width, (ids[i]! + 1) * width), i * width);
     return {
       ...common,
       ids,
-      values: this.accumulators.map((one, i) => one.values(ids, floats(i, 1))),
+      values: this.accumulators.map((one) => one.values(ids, packed.take(Float64Array, count))),
       ...(width > 0 ? { buckets } : {}),
     };
   }
-}
-
-/** Half as much again, so that a few groups more still fit into it the next time. */
-function roomFor(bytes: number): number {
-  return Math.ceil((bytes * 1.5) / 64) * 64;
 }
 
 /** What a counter, gauge or histogram takes its value from. */

@@ -3,7 +3,7 @@ import { sizeOf } from './size.js';
 
 /**
  * The batch in pieces of at most so many events and bytes, in order; itself, where it is small enough. A piece has
- * one event at least, however big. Lines are shared with the batch, everything else is copied.
+ * one event at least, however big. What is not counted from the piece's start is shared with the batch.
  */
 export function split(batch: EventBatchData, maxEvents: number, maxBytes: number): readonly EventBatchData[] {
   if (batch.count <= maxEvents && sizeOf(batch) <= maxBytes) return [batch];
@@ -47,7 +47,7 @@ function lines(
 function rows(set: ColumnSet, from: number, to: number): ColumnSet {
   return {
     rows: to - from,
-    timestamps: set.timestamps.slice(from, to),
+    timestamps: set.timestamps.subarray(from, to),
     columns: set.columns.map((column) => cut(column, from, to)),
   };
 }
@@ -55,11 +55,11 @@ function rows(set: ColumnSet, from: number, to: number): ColumnSet {
 function cut(column: Column, from: number, to: number): Column {
   const width = column.dims.reduce((product, dim) => product * dim, 1);
   const [first, last] = [from * width, to * width];
-  if (column.kind === 'number') return { ...column, values: column.values.slice(first, last) };
+  if (column.kind === 'number') return { ...column, values: column.values.subarray(first, last) };
   const start = column.offsets[first] ?? 0;
   return {
     ...column,
     offsets: column.offsets.slice(first, last + 1).map((offset) => offset - start),
-    bytes: column.bytes.slice(start, column.offsets[last] ?? start),
+    bytes: column.bytes.subarray(start, column.offsets[last] ?? start),
   };
 }

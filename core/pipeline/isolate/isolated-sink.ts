@@ -156,19 +156,21 @@ class IsolatedSink implements Supervised {
   }
 
   write(batch: EventBatch, call: WriteCall): Promise<WriteResult> {
-    return this.deliver({ method: 'write', batch: forWorker(batch.data, this.accepts) }, call);
+    const { batch: copy, buffer } = forWorker(batch.data, this.accepts);
+    return this.deliver({ method: 'write', batch: copy }, call, [buffer]);
   }
 
   private async deliver(
     ask: Extract<Ask, { batch: EventBatch['data'] | MetricBatch }>,
     { signal }: WriteCall,
+    transfer: readonly ArrayBuffer[] = [],
   ): Promise<WriteResult> {
     if (this.closing) return { status: 'closed', error: 'the sink is closed' };
     if (this.restartIn() > 0) return this.later(this.worker.death);
     this.delivering++;
     try {
       const worker = await this.living();
-      return (await worker.ask(ask, undefined, signal)) as WriteResult;
+      return (await worker.ask(ask, undefined, signal, transfer)) as WriteResult;
     } catch (error) {
       return this.later(error);
     } finally {

@@ -102,8 +102,11 @@ export class SinkWorker {
     }
   }
 
-  /** `ms`: the most to wait. With a signal: it is passed on, and a worker that does not react to it is ended. */
-  ask(ask: Ask, ms?: number, signal?: AbortSignal): Promise<unknown> {
+  /**
+   * `ms`: the most to wait. With a signal: it is passed on, and a worker that does not react to it is ended.
+   * `transfer`: buffers of the ask, which are the worker's then.
+   */
+  ask(ask: Ask, ms?: number, signal?: AbortSignal, transfer: readonly ArrayBuffer[] = []): Promise<unknown> {
     if (this.death) return Promise.reject(this.death);
     const id = ++this.asks;
     return new Promise((resolve, reject) => {
@@ -128,7 +131,7 @@ export class SinkWorker {
         const late = new PipelineError('TIMEOUT', `${ask.method}: no answer within ${ms} ms`);
         timer = setTimeout(() => this.settle(id, (waiting) => waiting.reject(late)), ms);
       }
-      this.post({ kind: 'ask', id, ask });
+      this.post({ kind: 'ask', id, ask }, transfer);
       if (signal?.aborted) onAbort();
       else signal?.addEventListener('abort', onAbort, { once: true });
     });
@@ -141,8 +144,8 @@ export class SinkWorker {
     how(waiting);
   }
 
-  private post(message: ToWorker): void {
-    if (!this.death) this.port.postMessage(message);
+  private post(message: ToWorker, transfer: readonly ArrayBuffer[] = []): void {
+    if (!this.death) this.port.postMessage(message, transfer);
   }
 
   private receive(message: FromWorker): void {

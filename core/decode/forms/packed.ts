@@ -1,0 +1,44 @@
+/** Arrays of one buffer, each at a multiple of 8 bytes: one thing to transfer, and to write again. */
+export class Packed {
+  private readonly memory: ArrayBuffer;
+  private used = 0;
+
+  /** `sizes`: bytes of the arrays that are to come. `spare` is taken where it is large enough. */
+  constructor(sizes: readonly number[], spare?: ArrayBuffer) {
+    const bytes = sizes.reduce((sum, size) => sum + aligned(size), 0);
+    // Half as much again, so that a little more still fits into it the next time.
+    this.memory = spare && spare.byteLength >= bytes ? spare : new ArrayBuffer(aligned(bytes * 1.5));
+  }
+
+  /** An array that holds whatever was there. */
+  take<T extends PackedArray>(kind: Kind<T>, length: number): T {
+    const array = new kind(this.memory, this.used, length);
+    this.used += aligned(array.byteLength);
+    return array;
+  }
+
+  /** A copy of the first `length` elements. */
+  copy<T extends PackedArray>(from: T, length: number): T {
+    const copy = this.take(from.constructor as Kind<T>, length);
+    copy.set(from.subarray(0, length) as never);
+    return copy;
+  }
+}
+
+type Kind<T> = new (memory: ArrayBuffer, at: number, length: number) => T;
+
+type PackedArray =
+  | Int8Array
+  | Uint8Array
+  | Int16Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array
+  | Float32Array
+  | Float64Array
+  | BigInt64Array
+  | BigUint64Array;
+
+function aligned(bytes: number): number {
+  return Math.ceil(bytes / 8) * 8;
+}
