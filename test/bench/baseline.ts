@@ -21,6 +21,12 @@ export function judge(name: string, ratio: number, baselines: Baseline, allowed:
   return { name, ratio, baseline, least, fine: ratio >= least };
 }
 
+/** A baseline that is no lower than what was just measured. */
+export function raised(baseline: Baseline, measured: readonly Verdict[]): Baseline {
+  const higher = measured.filter(({ name, ratio }) => ratio > (baseline[name] ?? 0));
+  return { ...baseline, ...Object.fromEntries(higher.map(({ name, ratio }) => [name, ratio])) };
+}
+
 /** What is wrong with a guard that said this of a build, and that of the same build slowed to half. */
 export function faults(build: readonly Verdict[], slowed: readonly Verdict[]): string[] {
   return [

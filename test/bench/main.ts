@@ -66,7 +66,7 @@ if (process.getuid?.() !== 0) command.error('error: the bench loads BPF programs
 if (flags.guard || flags.guardProof) {
   let passed = false;
   try {
-    passed = flags.guardProof ? await provesItself() : await guard();
+    passed = flags.guardProof ? await provesItself(flags.runs) : await guard(flags.runs);
   } finally {
     killChildren();
   }

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { faults, judge, readBaseline, writeBaseline } from '../../bench/baseline.js';
+import { faults, judge, raised, readBaseline, writeBaseline } from '../../bench/baseline.js';
 
 describe('the guard', () => {
   const baseline = { cost: 0.8, start: 1 };
@@ -30,6 +30,11 @@ describe('the guard', () => {
     expect(faults([verdict('cost', 0.3), verdict('start', 1)], slowed)).toEqual([
       'cost is slower than its baseline allows',
     ]);
+  });
+
+  it('asks of a slow build half of what this one does, where that is better than its baseline', () => {
+    const [better, worse] = [judge('cost', 1, baseline, 0.7), judge('start', 0.9, baseline, 0.7)];
+    expect(raised(baseline, [better, worse])).toEqual({ cost: 1, start: 1 });
   });
 
   it('keeps what a run did not measure', () => {
