@@ -5,7 +5,7 @@ import type { BenchCase } from '../case.js';
 import { produce, produced } from '../load.js';
 import { probe, WORK } from '../tools.js';
 
-const TOTAL = 500_000;
+const TOTAL = 300_000;
 const RATE = 100_000;
 
 /** Two copies of the load probe, each with an agent that writes every event as a line. */

@@ -11,8 +11,9 @@ import { costOfEvent, GROWING_SINKS } from './sinks.js';
 /** Of `growth-workers`: so many rings, each so many records a second. */
 const RINGS = 4;
 const RING_RATE = 50_000;
-/** 1, 2, 4 … all of them; two where there is one core. */
-const WORKERS = [1, 2, 4, 8, 16, 32, 64].filter((size) => size <= Math.max(2, availableParallelism()));
+/** As many as there are cores; two where there is one. */
+const ALL_WORKERS = Math.max(2, availableParallelism());
+const WORKERS = [...[1, 2, 4, 8, 16, 32].filter((size) => size < ALL_WORKERS), ALL_WORKERS];
 
 /** CPU ns a record at a rate that everything here can bear. */
 async function costOfRecord(

@@ -14,7 +14,7 @@ import { cost, throughput } from './samples.js';
 const BUMBLEBEE_RATE = 75_000;
 const BUMBLEBEE_SHARE = 0.45;
 /** Enough for seconds: a pause of a quarter of one is part of the agent's ways, and no part of its rate. */
-const FLOOD = 100_000_000;
+const FLOOD = 60_000_000;
 
 export const ringCounter: BenchCase = {
   name: 'ring-counter',

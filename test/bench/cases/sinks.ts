@@ -10,6 +10,7 @@ import { probe, ROOT, WORK } from '../tools.js';
 
 const TOTAL = 300_000;
 const RATE = 100_000;
+const WARM_UP = 150_000;
 /** Of the file sink: it rotates, so there are several in it. */
 const FOLDER = join(WORK, 'file-sink');
 const STDOUT = join(WORK, 'sink-stdout.ndjson');
@@ -55,7 +56,7 @@ interface SinkState {
 }
 
 /** CPU of the whole agent, from the ring to the last sink's acknowledgement; a loss is no measurement. */
-async function load(agent: Agent, names: readonly SinkName[]): Promise<number> {
+async function load(agent: Agent, names: readonly SinkName[], total = TOTAL): Promise<number> {
   const states = async (): Promise<SinkState[]> =>
     ((await (await fetch(`${agent.url}/readyz`)).json()) as { sinks: SinkState[] }).sinks.filter(({ name }) =>
       names.some((one) => one === name),
@@ -63,7 +64,7 @@ async function load(agent: Agent, names: readonly SinkName[]): Promise<number> {
   const before = new Map((await states()).map(({ name, delivered }) => [name, delivered]));
   const first = produced('ours');
   const cpu = agent.cpu;
-  await produce('ours', TOTAL, RATE);
+  await produce('ours', total, RATE);
   const last = produced('ours');
   const wanted = last.taken - first.taken;
   if (wanted < last.asked - first.asked) throw new Error('the ring was full');
@@ -96,7 +97,7 @@ agent: { listen: "127.0.0.1:0" }
 `,
     STDOUT,
   );
-  await load(agent, names);
+  await load(agent, names, WARM_UP);
   return {
     agent,
     async end() {

@@ -104,6 +104,8 @@ describe('the plot', () => {
     // More is higher, which in SVG is less.
     expect(ys[0]! - ys[1]!).toBeCloseTo(ys[1]! - ys[2]!, 0);
     expect(ys[0]).toBeGreaterThan(ys[2]!);
+    const [width, height] = [360, 220];
+    expect(xs.every((x) => x > 0 && x < width) && ys.every((y) => y > 0 && y < height)).toBe(true);
   });
 
   it('draws flat what does not grow', async () => {
