@@ -86,7 +86,7 @@ export class MetricExport {
     const result = await this.parts.write(batch, points, async (from, to) => {
       const part = from === 0 && to === points ? resourceMetrics : cut(resourceMetrics, from, to);
       const answer = await this.delegate.attempt(this.exporter, part, signal);
-      if (answer.status === 'ok') this.delta?.partTaken(part);
+      if (answer.status === 'ok' && part !== resourceMetrics) this.delta?.partTaken(part);
       return answer;
     });
     if (result.status === 'ok') {
