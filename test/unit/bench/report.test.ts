@@ -106,6 +106,9 @@ describe('the plot', () => {
     expect(ys[0]).toBeGreaterThan(ys[2]!);
     const [width, height] = [360, 220];
     expect(xs.every((x) => x > 0 && x < width) && ys.every((y) => y > 0 && y < height)).toBe(true);
+    // They fill it.
+    expect(xs[2]! - xs[0]!).toBeGreaterThan(width / 2);
+    expect(ys[0]! - ys[2]!).toBeGreaterThan(height / 2);
   });
 
   it('draws flat what does not grow', async () => {
