@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['test/services/**', 'test/kernel2/**'],
+    exclude: ['test/services/**', 'test/kernel2/**', 'test/soak/**'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     fileParallelism: false,

@@ -23,6 +23,8 @@ mount -t devpts none /root/dev/pts
 mount -t tmpfs none /root/dev/shm
 mount -t tracefs none /root/sys/kernel/tracing
 mount -t bpf none /root/sys/fs/bpf
+mount -t cgroup2 none /root/sys/fs/cgroup
+echo +memory >/root/sys/fs/cgroup/cgroup.subtree_control
 mount -t 9p -o $share work /root/run/work
 ip link set lo up
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/run chroot /root /bin/bash -c \

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# npm run test:kernel2: what this machine's kernel cannot do (kprobes, trampolines, LSM), on a second kernel in an emulated
+# machine. Where QEMU or that kernel cannot be had, it is said, the tests are skipped, and no skipped one has passed.
+source "$(dirname "$0")/lib.sh"
+need_node
+[[ $(id -u) -eq 0 ]] || die "this needs root. Run: sudo npm run test:kernel2"
+bash deploy/setup.sh --test
+build_project
+bash test/kernel2/setup.sh >/dev/null || say "No second kernel here (test/kernel2/setup.sh): its tests are skipped"
+
+report=$(mktemp)
+trap 'rm -f "$report"' EXIT
+code=0
+node node_modules/vitest/vitest.mjs run --config vitest.kernel2.config.ts \
+  --reporter=default --reporter=json --outputFile.json="$report" "$@" || code=$?
+node -e '
+const { numPassedTests, numFailedTests, numFailedTestSuites, numPendingTests } = JSON.parse(require("fs").readFileSync(process.argv[1], "utf8"));
+const failed = Math.max(numFailedTests, numFailedTestSuites > 0 && numFailedTests === 0 ? 1 : 0);
+console.log(`Tests on a second kernel: ${numPassedTests} passed, ${failed} failed, ${numPendingTests} skipped`);
+' "$report"
+exit "$code"
