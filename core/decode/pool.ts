@@ -29,6 +29,8 @@ export class DecodePool {
   constructor(size: number) {
     const filename = workerFile();
     this.workers = Array.from({ length: Math.max(1, size) }, () => new DecodeWorker(filename));
+    // Its thread starts while probes are read; those of the others when there is work for them.
+    this.workers[0]?.begin();
   }
 
   /** For a ring, the worker with the least load. */
@@ -91,11 +93,15 @@ export class DecodeWorker {
   restarts = 0;
   private created = 0;
   private asked: AskedRead[] = [];
-  private readonly pool: Piscina;
+  private pool: Piscina | undefined;
 
-  constructor(filename: string) {
-    this.pool = new Piscina({
-      filename,
+  constructor(private readonly filename: string) {}
+
+  /** Start the thread, unless it has. */
+  begin(): Piscina {
+    if (this.pool) return this.pool;
+    const pool = new Piscina({
+      filename: this.filename,
       minThreads: 1,
       maxThreads: 1,
       concurrentTasksPerWorker: 1,
@@ -103,15 +109,17 @@ export class DecodeWorker {
       recordTiming: false,
       workerHistogram: false,
     } as ConstructorParameters<typeof Piscina>[0]);
-    this.pool.on('workerCreate', () => {
+    pool.on('workerCreate', () => {
       if (this.created++ > 0) this.restarts++;
     });
     // A worker that dies takes its task with it, which rejects; the pool itself goes on.
-    this.pool.on('error', () => {});
+    pool.on('error', () => {});
+    this.pool = pool;
+    return pool;
   }
 
   run<R>(task: Task, transferList: readonly ArrayBuffer[] = []): Promise<R> {
-    return this.pool.run(task, { transferList: [...transferList] }) as Promise<R>;
+    return this.begin().run(task, { transferList: [...transferList] }) as Promise<R>;
   }
 
   /**
@@ -146,11 +154,11 @@ export class DecodeWorker {
 
   /** For tests of what happens when a worker dies. */
   async kill(): Promise<void> {
-    await Promise.all(this.pool.threads.map((thread) => thread.terminate()));
+    await Promise.all(this.begin().threads.map((thread) => thread.terminate()));
   }
 
   async close(): Promise<void> {
-    await this.pool.close({ force: true });
+    await this.pool?.close({ force: true });
   }
 }
 
