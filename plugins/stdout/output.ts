@@ -1,4 +1,4 @@
-import { close, constants, fstatSync, openSync, write } from 'node:fs';
+import { close, constants, fstatSync, openSync, write, writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import type { WriteResult } from '../sdk/index.js';
 
@@ -6,6 +6,8 @@ const STDOUT = 1;
 /** Between two tries while the reader does not read. */
 const PAUSE_FIRST_MS = 1;
 const PAUSE_MAX_MS = 50;
+/** So few bytes are written from here, where that cannot block: a thread of the pool would take longer to wake. */
+const AT_ONCE_BYTES = 64 << 10;
 const NEWLINE = 10;
 /** The reader, or the terminal, is gone for good. */
 const GONE = new Set(['EPIPE', 'EBADF', 'EIO', 'ECONNRESET', 'ENOTCONN']);
@@ -28,6 +30,8 @@ let taken = false;
  */
 export class Output {
   private readonly fd: number;
+  /** Whether a write gives EAGAIN instead of waiting. */
+  private readonly isNonBlocking: boolean;
   private pending: Pending | undefined;
   private running: Promise<WriteResult> | undefined;
   private closed = false;
@@ -42,7 +46,7 @@ export class Output {
         },
       );
     taken = true;
-    this.fd = openNonBlocking();
+    ({ fd: this.fd, isNonBlocking: this.isNonBlocking } = openNonBlocking());
   }
 
   /**
@@ -76,7 +80,7 @@ export class Output {
       if (this.closed) return { status: 'closed' };
       if (signal.aborted) return { status: 'retry', error: 'standard output is not being read' };
       try {
-        pending.offset += await writeSome(this.fd, pending.bytes, pending.offset);
+        pending.offset += await this.writeSome(pending);
         pause = PAUSE_FIRST_MS;
       } catch (error) {
         const { code = '', message } = error as NodeJS.ErrnoException;
@@ -89,6 +93,15 @@ export class Output {
       }
     }
     return { status: 'ok' };
+  }
+
+  private writeSome({ bytes, offset }: Pending): number | Promise<number> {
+    const { fd } = this;
+    const left = bytes.byteLength - offset;
+    if (this.isNonBlocking && left <= AT_ONCE_BYTES) return writeSync(fd, bytes, offset, left);
+    return new Promise((resolve, reject) => {
+      write(fd, bytes, offset, left, null, (error, written) => (error ? reject(error) : resolve(written)));
+    });
   }
 
   async close(): Promise<void> {
@@ -104,20 +117,22 @@ export class Output {
  * A descriptor that does not block. Pipes and terminals are opened a second time, since O_NONBLOCK on descriptor 1
  * itself would also be that of every process that shares it.
  */
-function openNonBlocking(): number {
+function openNonBlocking(): { fd: number; isNonBlocking: boolean } {
   try {
     const stat = fstatSync(STDOUT);
-    if (stat.isFIFO() || isatty(STDOUT))
-      return openSync(
-        `/proc/self/fd/${STDOUT}`,
-        constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY | constants.O_APPEND,
-      );
-    // A socket cannot be opened again; Node's own stream sets it to not block.
-    if (stat.isSocket()) process.stdout.on('error', () => {});
+    if (stat.isFIFO() || isatty(STDOUT)) {
+      const flags = constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY | constants.O_APPEND;
+      return { fd: openSync(`/proc/self/fd/${STDOUT}`, flags), isNonBlocking: true };
+    }
+    if (stat.isSocket()) {
+      // It cannot be opened again; Node's own stream sets it to not block.
+      process.stdout.on('error', () => {});
+      return { fd: STDOUT, isNonBlocking: true };
+    }
   } catch {
     // Without /proc, or as another user than the terminal's: as it is.
   }
-  return STDOUT;
+  return { fd: STDOUT, isNonBlocking: false };
 }
 
 /** End of the line of which `offset` is inside; `offset` itself between two lines. */
@@ -125,12 +140,4 @@ function lineEnd(bytes: Uint8Array, offset: number): number {
   if (offset === 0 || bytes[offset - 1] === NEWLINE) return offset;
   const end = bytes.indexOf(NEWLINE, offset);
   return end < 0 ? bytes.byteLength : end + 1;
-}
-
-function writeSome(fd: number, bytes: Uint8Array, offset: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    write(fd, bytes, offset, bytes.byteLength - offset, null, (error, written) =>
-      error ? reject(error) : resolve(written),
-    );
-  });
 }
