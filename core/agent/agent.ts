@@ -248,6 +248,11 @@ export class Agent {
     };
   }
 
+  /** Have sinks that write files open them anew; false where there is none now. */
+  reopen(): boolean {
+    return [...this.sinks.values()].map(({ outlet }) => outlet.reopen()).includes(true);
+  }
+
   /** Detach, drain, flush, close, within `deadline` ms. Idempotent. */
   stop(deadline: number): Promise<void> {
     this.stopping ??= this.stopAll(deadline);

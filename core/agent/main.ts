@@ -100,7 +100,7 @@ async function main(): Promise<number> {
 }
 
 async function run(agent: Agent, flags: Flags, log: Logger): Promise<number> {
-  const stopped = stopRequest(flags.duration, log);
+  const stopped = stopRequest(agent, flags.duration, log);
   // A signal during start-up stops what has started by then.
   const start = agent.start();
   const first = await Promise.race([start.then(() => 'started' as const), stopped]);
@@ -112,9 +112,9 @@ async function run(agent: Agent, flags: Flags, log: Logger): Promise<number> {
 
 /**
  * Resolves at SIGINT, SIGTERM, the end of `--duration`, or when the terminal is closed; a second signal ends the
- * process at once.
+ * process at once. Any other SIGHUP has sinks open their files anew.
  */
-function stopRequest(duration: number | undefined, log: Logger): Promise<'stop'> {
+function stopRequest(agent: Agent, duration: number | undefined, log: Logger): Promise<'stop'> {
   return new Promise((resolve) => {
     let asked = false;
     const onSignal = (signal: NodeJS.Signals): void => {
@@ -125,11 +125,11 @@ function stopRequest(duration: number | undefined, log: Logger): Promise<'stop'>
     };
     process.on('SIGINT', onSignal);
     process.on('SIGTERM', onSignal);
-    // For the whole run: without a listener it would end the process. Sinks that write files listen beside us.
+    // For the whole run: without a listener it would end the process.
     process.on('SIGHUP', () => {
       if (isHungUp()) {
         if (!asked) onSignal('SIGHUP');
-      } else if (process.listenerCount('SIGHUP') === 1) log.debug('SIGHUP: no sink has a file to open anew');
+      } else if (!agent.reopen()) log.debug('SIGHUP: no sink has a file to open anew');
     });
     if (duration !== undefined) later(duration, () => resolve('stop'));
   });

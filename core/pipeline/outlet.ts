@@ -29,6 +29,7 @@ const DELIVER_SHARE = 0.7;
 const FLUSH_SHARE = 0.5;
 /** ms that a sink which ended by itself may take to close. */
 const CLOSE_MS = 1_000;
+const REOPEN_MS = 10_000;
 
 export function createOutlet(options: OutletOptions): Outlet {
   return new SinkOutlet(options);
@@ -276,7 +277,8 @@ class SinkOutlet implements Outlet {
     this.wake();
     const delivering = this.delivering ?? Promise.resolve();
     await within(delivering, left(DELIVER_SHARE)).catch(() => {});
-    if (this.delivery.idle && !this.slots.some((slot) => slot.busy)) await this.flush(left(FLUSH_SHARE));
+    if (this.delivery.idle && !this.slots.some((slot) => slot.busy))
+      await this.tell('flush', left(FLUSH_SHARE));
     this.halt(new PipelineError('STOPPED', 'the agent stops'));
     await within(delivering, Math.min(left(FLUSH_SHARE), GRACE_MS * 2)).catch(() => {});
     this.delivery.end();
@@ -293,13 +295,19 @@ class SinkOutlet implements Outlet {
     if (lost > 0) this.health.log.warn(`${lost} events lost: not delivered by the end`);
   }
 
-  private async flush(deadline: number): Promise<void> {
+  reopen(): boolean {
+    if (!this.sink?.reopen) return false;
+    void this.tell('reopen', REOPEN_MS);
+    return true;
+  }
+
+  private async tell(what: 'flush' | 'reopen', deadline: number): Promise<void> {
     const { sink } = this;
-    if (!sink?.flush) return;
+    if (!sink?.[what]) return;
     try {
-      await within((async () => sink.flush!())(), deadline);
+      await within((async () => sink[what]!())(), deadline);
     } catch (error) {
-      this.health.log.warn(`flush failed: ${messageOf(error)}`);
+      this.health.log.warn(`${what} failed: ${messageOf(error)}`);
     }
   }
 }

@@ -3,7 +3,6 @@ import type { EventBatch, Sink, SinkContext, WriteCall, WriteResult } from '../s
 import { compress } from './compress.js';
 import { EventFile } from './event-file.js';
 import { Folder } from './folder.js';
-import { onSighup } from './hangup.js';
 import type { FileOptions } from './options.js';
 import { Rotated } from './rotated.js';
 
@@ -47,7 +46,6 @@ class FileSink implements Sink {
   private closed: Promise<void> | undefined;
   private syncTimer: NodeJS.Timeout | undefined;
   private periodTimer: NodeJS.Timeout | undefined;
-  private unhook: (() => void) | undefined;
   private readonly rotations: { add(value: number): void };
   private readonly failures: { add(value: number): void };
   private readonly removed: { add(value: number): void };
@@ -73,14 +71,11 @@ class FileSink implements Sink {
 
   async start(): Promise<void> {
     try {
-      await this.reopen();
+      await this.openAnew();
       if (this.options.rotate) await this.rotated.sweep(this.folder!);
     } catch (error) {
       throw new Error(this.explain(error), { cause: error });
     }
-    this.unhook = onSighup(() => {
-      void this.inTurn('reopening', () => this.reopen());
-    });
     const { fsync, fsync_interval: interval, rotate } = this.options;
     if (fsync === 'interval')
       this.syncTimer = setInterval(() => void this.inTurn('fsync', () => this.sync()), interval).unref();
@@ -123,11 +118,11 @@ class FileSink implements Sink {
 
   /** Have an open file, rotated where that is due, and give the bytes that it may still take. */
   private async makeRoom(wanted: number): Promise<number> {
-    if (!this.file) await this.reopen();
+    if (!this.file) await this.openAnew();
     let state = await this.file!.state();
     if (state.gone) {
       this.context.log.warn(`${this.path} was removed while it was written; made again`);
-      await this.reopen();
+      await this.openAnew();
       state = await this.file!.state();
     }
     const { rotate } = this.options;
@@ -158,7 +153,7 @@ class FileSink implements Sink {
     this.rotations.add(1);
     // The open file is the rotated one now: nothing may be written before the new one is there.
     await this.closeFile();
-    await this.reopen();
+    await this.openAnew();
     if (this.options.fsync !== 'never') await this.folder!.sync();
     this.tidy();
     return true;
@@ -204,7 +199,7 @@ class FileSink implements Sink {
   }
 
   /** Let go of the file, and open what has its name now. */
-  private async reopen(): Promise<void> {
+  private async openAnew(): Promise<void> {
     await this.closeFile();
     this.folder = await Folder.open(dirname(this.path));
     this.file = await EventFile.open(this.folder, this.name, this.options.mode);
@@ -223,6 +218,10 @@ class FileSink implements Sink {
     this.dirty = false;
     await file?.close();
     await folder?.close();
+  }
+
+  reopen(): Promise<void> {
+    return this.inTurn('reopening', () => this.openAnew());
   }
 
   private async sync(): Promise<void> {
@@ -277,7 +276,6 @@ class FileSink implements Sink {
   private async closeOnce(): Promise<void> {
     clearInterval(this.syncTimer);
     clearTimeout(this.periodTimer);
-    this.unhook?.();
     this.ending.abort(new Error('the sink closes'));
     await this.turn;
     await this.closeFile();

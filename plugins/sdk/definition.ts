@@ -21,7 +21,7 @@ const BATCH_LIMITS: Readonly<Record<string, readonly [min: number, max: number, 
   maxWait: [0, 3_600, 'seconds'],
 };
 const ACCEPTS_KEYS = ['events', 'metrics', 'numbers'];
-const METHODS = ['write', 'writeMetrics', 'flush', 'close', 'fetch'] as const;
+const METHODS = ['write', 'writeMetrics', 'flush', 'reopen', 'close', 'fetch'] as const;
 const MAX_CONCURRENCY = 1000;
 
 /** The value as a definition, or a {@link SinkDefinitionError}: plain JavaScript has no compiler that looked at it. */

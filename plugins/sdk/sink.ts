@@ -61,6 +61,8 @@ export interface Sink {
   writeMetrics?(batch: MetricBatch, call: WriteCall): WriteResult | Promise<WriteResult>;
   /** Deliver what the sink itself still holds. */
   flush?(): void | Promise<void>;
+  /** At SIGHUP, also while a write runs: let go of files that somebody else may have moved, and open them anew. */
+  reopen?(): void | Promise<void>;
   /** Release everything. Idempotent. */
   close(): void | Promise<void>;
   /** For sinks that are scraped: mounted at the option `path` on the agent's server. */

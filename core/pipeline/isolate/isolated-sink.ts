@@ -17,6 +17,7 @@ import type { Ask, Opened, PlainResponse, Prepared } from './messages.js';
 import { SinkWorker } from './sink-worker.js';
 
 const FLUSH_MS = 5_000;
+const REOPEN_MS = 5_000;
 const CLOSE_MS = 1_000;
 /** A scrape's patience: Prometheus's default. */
 const FETCH_MS = 10_000;
@@ -106,6 +107,7 @@ class IsolatedSink implements Supervised {
   private mending: NodeJS.Timeout | undefined;
   readonly writeMetrics?: NonNullable<Sink['writeMetrics']>;
   readonly flush?: NonNullable<Sink['flush']>;
+  readonly reopen?: NonNullable<Sink['reopen']>;
   readonly fetch?: NonNullable<Sink['fetch']>;
 
   constructor(
@@ -124,6 +126,10 @@ class IsolatedSink implements Supervised {
     if (opened.writeMetrics)
       this.writeMetrics = (batch, call) => this.deliver({ method: 'writeMetrics', batch }, call);
     if (opened.flush) this.flush = async () => void (await this.worker.ask({ method: 'flush' }, FLUSH_MS));
+    // One that is dead opens its files anew by itself.
+    if (opened.reopen)
+      this.reopen = async () =>
+        void (this.worker.death ?? (await this.worker.ask({ method: 'reopen' }, REOPEN_MS)));
     if (opened.fetch) this.fetch = (request) => this.answer(request);
   }
 

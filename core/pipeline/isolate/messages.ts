@@ -27,6 +27,7 @@ export type Ask =
   | { readonly method: 'write'; readonly batch: EventBatchData }
   | { readonly method: 'writeMetrics'; readonly batch: MetricBatch }
   | { readonly method: 'flush' }
+  | { readonly method: 'reopen' }
   | { readonly method: 'close' }
   | { readonly method: 'fetch'; readonly request: PlainRequest };
 
@@ -79,6 +80,7 @@ export type Prepared =
 export interface Opened {
   readonly writeMetrics: boolean;
   readonly flush: boolean;
+  readonly reopen: boolean;
   readonly fetch: boolean;
 }
 

@@ -106,6 +106,9 @@ async function perform(ask: Ask, signal: AbortSignal): Promise<unknown> {
     case 'flush':
       await sink.flush!();
       return undefined;
+    case 'reopen':
+      await sink.reopen!();
+      return undefined;
     case 'close':
       await sink.close();
       return undefined;
@@ -153,6 +156,7 @@ async function open(): Promise<Opened> {
   return {
     writeMetrics: sink.writeMetrics !== undefined,
     flush: sink.flush !== undefined,
+    reopen: sink.reopen !== undefined,
     fetch: sink.fetch !== undefined,
   };
 }

@@ -148,6 +148,10 @@ class Suite {
       for (let i = 0; i < 2; i++) await this.writeMetrics(sink);
     }
     if (sink.fetch) await this.scrape(sink);
+    if (sink.reopen) {
+      await this.settles('reopen', 'reopen()', async () => sink.reopen!());
+      if (this.takesEvents) await this.write(sink, 1);
+    }
     if (sink.flush) await this.settles('flush', 'flush()', async () => sink.flush!());
     await this.close(sink, stop);
     // Half of the sinks that break here break only when there was something to release.

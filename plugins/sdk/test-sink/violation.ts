@@ -22,6 +22,8 @@ export type SinkRule =
   | 'not-delivered'
   /** A write after `close` was answered with `ok`. */
   | 'write-after-close'
+  /** `reopen` threw or did not answer. */
+  | 'reopen'
   /** `flush` threw or did not answer. */
   | 'flush'
   /** `close` threw or did not answer. */

@@ -169,6 +169,9 @@ describe('a sink in a worker of its own', () => {
 
   it('sends what a sink prints to its log, and no more of it than anybody can read', async () => {
     const outlet = started(host.outlet({}, await isolated('talks.js')));
+    await until(() => outlet.state === 'up', host);
+    expect(outlet.reopen()).toBe(true);
+    await until(() => host.lines.includes('info: opened anew'), host);
     outlet.offer(batchOf());
     const printed = [
       'info: at import',

@@ -71,6 +71,32 @@ describe('an outlet', () => {
     expect(told.length).toBe(2);
   });
 
+  it('has the sink open its files anew, also while a write runs, and says what went wrong', async () => {
+    let opened = 0;
+    const reopen = async (): Promise<void> => {
+      if (++opened === 2) throw new Error('no such folder');
+    };
+    const outlet = host.outlet({ write: never, reopen });
+    expect(outlet.reopen()).toBe(false);
+    outlet.start();
+    outlet.offer(batchOf());
+    await tick(1);
+    expect([outlet.reopen(), outlet.reopen()]).toEqual([true, true]);
+    await tick(1);
+    expect(opened).toBe(2);
+    expect(host.lines.filter((line) => line.includes('reopen'))).toEqual([
+      'warn: reopen failed: no such folder',
+    ]);
+    const stopped = outlet.stop(1_000);
+    await tick(2_000);
+    await stopped;
+    expect(outlet.reopen()).toBe(false);
+    const without = host.outlet({ write: never });
+    without.start();
+    await tick(1);
+    expect(without.reopen()).toBe(false);
+  });
+
   it('runs as many writes at once as were declared, and no loop falls asleep', async () => {
     let running = 0;
     let most = 0;

@@ -125,6 +125,7 @@ describe('checkSink', () => {
     ['no way for metrics', { ...sink, writeMetrics: undefined }, /neither writeMetrics\(\) nor fetch\(\)/],
     ['no close', { ...sink, close: undefined }, /without close\(\)/],
     ['a flush that is no function', { ...sink, flush: true }, /flush is true/],
+    ['a reopen that is no function', { ...sink, reopen: 1 }, /reopen is 1/],
   ])('refuses %s', (_name, value, message) => {
     expect(() => checkSink(value, accepts)).toThrow(message);
   });
