@@ -13,11 +13,11 @@ export function makeCa(folder: string, name: string): void {
   );
 }
 
-/** `name.pem` and `name.key` in `folder`: a certificate for 127.0.0.1 and clients, signed by the CA `ca`. */
-export function makeCertificate(folder: string, name: string, ca: string): void {
+/** `name.pem` and `name.key` in `folder`: a certificate for `subject` and clients, signed by the CA `ca`. */
+export function makeCertificate(folder: string, name: string, ca: string, subject = 'IP:127.0.0.1'): void {
   const file = (of: string, extension: string): string => join(folder, `${of}.${extension}`);
   const extensions = file(name, 'cnf');
-  writeFileSync(extensions, 'subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n');
+  writeFileSync(extensions, `subjectAltName=${subject}\nextendedKeyUsage=serverAuth,clientAuth\n`);
   openssl(
     ...['req', '-new', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'],
     ...['-subj', `/CN=${name}`, '-keyout', file(name, 'key'), '-out', file(name, 'csr')],

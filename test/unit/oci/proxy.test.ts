@@ -1,6 +1,15 @@
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer as createPlainServer } from 'node:http';
+import { createServer } from 'node:https';
+import { type AddressInfo, connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseReference, Registries } from '../../../core/oci/index.js';
 import { NoProxy } from '../../../core/oci/registry/no-proxy.js';
+import { isInstalled } from '../../support/bee.js';
+import { makeCa, makeCertificate } from '../../support/certificates.js';
 import { answer, WebServer } from '../../support/web-server.js';
 
 let proxy: WebServer;
@@ -78,6 +87,64 @@ describe('a proxy', () => {
       expect(proxy.asked).toEqual([]);
     } finally {
       await registry.stop();
+    }
+  });
+});
+
+describe.skipIf(!isInstalled('openssl'))('a proxy of HTTPS (openssl is not installed: skipped)', () => {
+  it('passes on what only the registry can read: its certificate is the one that is looked at', async () => {
+    const pki = mkdtempSync(join(tmpdir(), 'bee-proxy-'));
+    makeCa(pki, 'ca');
+    makeCertificate(pki, 'server', 'ca', 'DNS:registry.invalid');
+    const read = (file: string): Buffer => readFileSync(join(pki, file));
+    const seen: (string | undefined)[] = [];
+    const registry = createServer(
+      { key: read('server.key'), cert: read('server.pem') },
+      (request, response) => {
+        seen.push(request.headers.authorization);
+        if (request.headers.authorization !== undefined)
+          return answer(response, 200, '{"tags":["tunnelled"]}');
+        return answer(response, 401, '', { 'www-authenticate': 'Basic realm="r"' });
+      },
+    ).listen(0, '127.0.0.1');
+    await once(registry, 'listening');
+    const tunnelled: string[] = [];
+    const tunnel = createPlainServer()
+      .on('connect', ({ url, headers }, socket) => {
+        tunnelled.push(`${url} ${headers['proxy-authorization']} ${headers.authorization}`);
+        const on = connect((registry.address() as AddressInfo).port, '127.0.0.1', () => {
+          socket.write('HTTP/1.1 200 OK\r\n\r\n');
+          socket.pipe(on).pipe(socket);
+        });
+        on.on('error', () => socket.destroy());
+        socket.on('error', () => on.destroy());
+      })
+      .listen(0, '127.0.0.1');
+    await once(tunnel, 'listening');
+    const env = { HTTPS_PROXY: `http://ada:proxied@127.0.0.1:${(tunnel.address() as AddressInfo).port}` };
+    const credential = async () => ({ username: 'bob', password: 'secret' });
+    const tags = async (caFile?: string): Promise<string[]> => {
+      const registries = new Registries({ env, caFile, attempts: 1, credential });
+      try {
+        return await registries.tags(parseReference('registry.invalid/a/b'));
+      } finally {
+        await registries.close();
+      }
+    };
+    try {
+      await expect(tags()).rejects.toThrow('its certificate is not trusted');
+      expect(seen).toEqual([]);
+      tunnelled.length = 0;
+      expect(await tags(join(pki, 'ca.pem'))).toEqual(['tunnelled']);
+      const basic = (text: string): string => `Basic ${Buffer.from(text).toString('base64')}`;
+      expect(seen).toEqual([undefined, basic('bob:secret')]);
+      expect(new Set(tunnelled)).toEqual(new Set([`registry.invalid:443 ${basic('ada:proxied')} undefined`]));
+    } finally {
+      for (const server of [registry, tunnel]) {
+        server.closeAllConnections();
+        server.close();
+      }
+      rmSync(pki, { recursive: true, force: true });
     }
   });
 });
