@@ -25,6 +25,7 @@ export interface RegistryOptions extends TransportOptions, HttpOptions, RetryOpt
 export class Connection {
   private readonly http: HttpClient;
   private readonly authorizers = new Map<string, Authorizer>();
+  private readonly turns = new Map<string, Promise<unknown>>();
 
   constructor(readonly options: RegistryOptions) {
     this.http = createHttpClient(options);
@@ -66,6 +67,17 @@ export class Connection {
 
   retrying<T>(attempt: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
     return withRetry(attempt, this.options, signal);
+  }
+
+  /** Run `work` when all that was begun before under the same key has ended, well or not. */
+  async inTurn<T>(key: string, work: () => Promise<T>): Promise<T> {
+    const turn = (this.turns.get(key) ?? Promise.resolve()).then(work, work);
+    this.turns.set(key, turn);
+    try {
+      return await turn;
+    } finally {
+      if (this.turns.get(key) === turn) this.turns.delete(key);
+    }
   }
 
   private authorizer(registry: string): Authorizer {

@@ -78,13 +78,16 @@ async function skipped(response: Response, url: URL, have: number, { digest }: D
   throw unexpected(url, `it answers the range ${quote(range)}, asked for from byte ${have}`);
 }
 
-/** A manifest or index by tag or digest, of at most {@link MAX_MANIFEST} bytes; of the digest that the registry tells. */
+/**
+ * A manifest or index by tag or digest, of at most {@link MAX_MANIFEST} bytes; of the digest that the registry tells.
+ * `etag`: where it gives one.
+ */
 export async function downloadManifest(
   connection: Connection,
   network: NetworkReference,
   name: string,
   signal: AbortSignal | undefined,
-): Promise<{ readonly bytes: Uint8Array; readonly mediaType: string }> {
+): Promise<{ readonly bytes: Uint8Array; readonly mediaType: string; readonly etag: string | null }> {
   const url = connection.url(network, `manifests/${name}`);
   return connection.retrying(async () => {
     const response = await connection.send(
@@ -103,6 +106,6 @@ export async function downloadManifest(
       digestOf(bytes, told.startsWith('sha512') ? 'sha512' : 'sha256') !== told
     )
       throw new OciError('MISMATCH', `${url.host} sends a manifest that has not the digest ${told}`);
-    return { bytes, mediaType };
+    return { bytes, mediaType, etag: response.headers.get('etag') };
   }, signal);
 }

@@ -54,21 +54,30 @@ export async function upload(
   return 'pushed';
 }
 
-/** Put a manifest under `name`, a tag or its digest. `isListed`: the registry lists it among its subject's referrers. */
+/**
+ * Put a manifest under `name`, a tag or its digest. `isListed`: the registry lists it among its subject's referrers.
+ * `ifMatch`: only where the name still stands for what has this ETag; `isStale` where it does not.
+ */
 export async function uploadManifest(
   connection: Connection,
   network: NetworkReference,
   { descriptor, bytes }: Blob,
   name: string,
   signal: AbortSignal | undefined,
-): Promise<{ readonly isListed: boolean }> {
+  ifMatch?: string,
+): Promise<{ readonly isListed: boolean; readonly isStale: boolean }> {
   const url = connection.url(network, `manifests/${name}`);
+  const headers = {
+    'content-type': descriptor.mediaType,
+    ...(ifMatch === undefined ? {} : { 'if-match': ifMatch }),
+  };
   return connection.retrying(async () => {
-    const response = await connection.send(
-      network.registry,
-      { method: 'PUT', url, body: bytes, headers: { 'content-type': descriptor.mediaType }, signal },
-      pushScope(network),
-    );
+    const request = { method: 'PUT', url, body: bytes, headers, signal } as const;
+    const response = await connection.send(network.registry, request, pushScope(network));
+    if (response.status === 412 && ifMatch !== undefined) {
+      await discard(response);
+      return { isListed: false, isStale: true };
+    }
     if (!response.ok)
       throw await failure(response, url, `the manifest of ${network.registry}/${network.repository}`);
     const stored = response.headers.get('docker-content-digest');
@@ -78,7 +87,7 @@ export async function uploadManifest(
         'MISMATCH',
         `${url.host} stored the manifest as ${stored}, not ${descriptor.digest}`,
       );
-    return { isListed: response.headers.has('oci-subject') };
+    return { isListed: response.headers.has('oci-subject'), isStale: false };
   }, signal);
 }
 
