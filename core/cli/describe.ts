@@ -1,4 +1,3 @@
-import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { BpfError } from '../bpf/index.js';
@@ -12,6 +11,7 @@ import {
   OciError,
   type Platform,
   parseReference,
+  readLinkedFile,
   systemReason,
   verifyImage,
 } from '../oci/index.js';
@@ -181,21 +181,13 @@ function annotationsOf(annotations: Annotations | undefined): Annotations {
 }
 
 async function readObject(path: string, shown: string): Promise<Uint8Array> {
-  try {
-    const file = await open(path);
-    try {
-      const found = await file.stat();
-      if (!found.isFile()) throw new CliError('IO', `cannot read ${shown}: not a file`);
-      if (found.size > limits.MAX_PROGRAM)
-        throw new CliError('IO', `${shown} has ${found.size} bytes: that is no BPF object`);
-      return await file.readFile();
-    } finally {
-      await file.close();
-    }
-  } catch (cause) {
-    if (cause instanceof CliError) throw cause;
-    const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
-    const why = missing ? 'no such file' : systemReason(cause);
-    throw new CliError('IO', `cannot read ${shown}: ${why}`, { cause });
-  }
+  const failed = (why: string, cause?: unknown): CliError => new CliError('IO', why, { cause });
+  const bytes = await readLinkedFile(path, limits.MAX_PROGRAM).catch((cause: OciError) => {
+    if (cause.code === 'TOO_LARGE')
+      throw failed(`${shown} has more than ${limits.MAX_PROGRAM} bytes: that is no BPF object`, cause);
+    if (cause.code === 'UNSAFE_PATH') throw failed(`cannot read ${shown}: not a file`, cause);
+    throw failed(`cannot read ${shown}: ${systemReason(cause.cause)}`, cause);
+  });
+  if (bytes === undefined) throw failed(`cannot read ${shown}: no such file`);
+  return bytes;
 }

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
-import { OciError, parseReference, pushImage, type Reference } from '../oci/index.js';
-import { type Context, contextOf, type Host } from './context.js';
+import { parseReference, pushImage } from '../oci/index.js';
+import { contextOf, type Host } from './context.js';
 import { CliError } from './errors.js';
 import { type OutputFormat, outputFormatOption } from './output-format.js';
 import { addRegistryFlags, openRegistries, type RegistryFlags } from './registry-flags.js';
@@ -21,7 +21,8 @@ export function pushCommand(host: Host): Command {
     .action(async (text: string, flags: PushFlags, self: Command) => {
       const context = contextOf(self, host);
       const reference = parseReference(text);
-      const store = await storeOf(reference, context);
+      // Root under sudo pushes what the user who called it has built.
+      const store = await context.stores().storeOf(reference);
       const registries = openRegistries(flags, context);
       const progress = new TransferProgress(context.terminal);
       try {
@@ -50,14 +51,4 @@ export function pushCommand(host: Host): Command {
         await registries.close();
       }
     });
-}
-
-/** Root under sudo pushes what the user who called it has built. */
-async function storeOf(reference: Reference, context: Context) {
-  const { all } = context.stores();
-  for (const store of all) if ((await store.resolve(reference)) !== undefined) return store;
-  throw new OciError(
-    'NOT_FOUND',
-    `no image ${reference.text} in the store ${all.map(({ folder }) => folder).join(', nor in ')}`,
-  );
 }

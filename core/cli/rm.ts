@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { parseReference, pruneSignatures } from '../oci/index.js';
 import { contextOf, type Host } from './context.js';
+import { CliError } from './errors.js';
 import { formatBytes } from './table.js';
 
 /** `bee rm REF...`: names of the local store, and what nothing else needs. */
@@ -11,11 +12,18 @@ export function rmCommand(host: Host): Command {
     .argument('<reference...>', 'names of the images')
     .action(async (texts: readonly string[], _options: unknown, command: Command) => {
       const { terminal, stores } = contextOf(command, host);
-      const store = stores().primary;
+      const { primary: store, storeOf } = stores();
       const references = texts.map(parseReference);
       let removed = 0;
       try {
         for (const reference of references) {
+          const having = await storeOf(reference);
+          if (having !== store)
+            throw new CliError(
+              'IO',
+              `${reference.text} is in ${having.folder}, which is only read: it is of the user who called sudo`,
+              { hint: `Without sudo: bee rm ${reference.text}` },
+            );
           const { descriptor, freed } = await store.remove(reference);
           removed++;
           terminal.progress(`Removed ${reference.text}; ${formatBytes(freed)} came free`);

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { parseReference } from '../oci/index.js';
+import { copyImage, parseReference } from '../oci/index.js';
 import { contextOf, type Host } from './context.js';
 
 /** `bee tag SOURCE TARGET`: another name for an image of the local store. */
@@ -10,7 +10,14 @@ export function tagCommand(host: Host): Command {
     .argument('<target>', 'name that it gets; an image that had it loses it')
     .action(async (source: string, target: string, _options: unknown, command: Command) => {
       const { terminal, stores } = contextOf(command, host);
-      const { digest } = await stores().primary.tag(parseReference(source), parseReference(target));
+      const [reference, name] = [parseReference(source), parseReference(target)];
+      const { primary, storeOf } = stores();
+      const store = await storeOf(reference);
+      // Root under sudo only reads the store of the user who called it: the new name is in root's.
+      const { digest } =
+        store === primary
+          ? await primary.tag(reference, name)
+          : await copyImage(store, primary, reference, name, { signal: host.signal });
       terminal.progress(`Tagged ${source} as ${target}`);
       terminal.print(digest);
     });

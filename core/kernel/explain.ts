@@ -184,6 +184,16 @@ export function explainAttach(error: unknown, program: ProgramName): unknown {
   return failure('ATTACH_FAILED', `${what} cannot be attached: ${firstLine(error)}`, error, program);
 }
 
+/** Why a map or program could not be pinned at `path`. */
+export function explainPin(error: unknown, path: string): unknown {
+  if (!isNativeError(error) || error.code !== 'EEXIST') return wrapNative(error);
+  return failure(
+    'IO',
+    `${path} is pinned already: a bee that runs has it, or one that was killed left it. Where none runs, remove it (rm ${path}); otherwise pin in another folder.`,
+    error,
+  );
+}
+
 /** Not the kernel's doing: closed meanwhile, or called in the wrong order. */
 function isOrderly(error: NativeError): boolean {
   return error.code === 'CLOSED' || error.code === 'INVALID' || error.code === 'ECANCELED';

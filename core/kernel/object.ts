@@ -4,7 +4,7 @@ import type { NativeMap, NativeObject, NativeProgram } from '../../native/addon.
 import { checkSoundness } from '../bpf/index.js';
 import { addon, guarded } from './addon.js';
 import { KernelError } from './error.js';
-import { explainAttach, explainLoad, explainOpen } from './explain.js';
+import { explainAttach, explainLoad, explainOpen, explainPin } from './explain.js';
 import { isTracepoint, sectionKind, unattachable } from './sections.js';
 import { ensureTracefs } from './tracefs.js';
 
@@ -152,7 +152,11 @@ export class KernelObject {
     try {
       for (const { name, fd } of named) {
         const path = join(folder, name);
-        guarded(() => addon().pin(fd, path));
+        try {
+          addon().pin(fd, path);
+        } catch (error) {
+          throw explainPin(error, path);
+        }
         pinned.push(path);
       }
     } catch (error) {

@@ -17,7 +17,7 @@ export function readRegularFile(path: string, limit: number): Promise<Uint8Array
 
 /**
  * Like {@link readRegularFile}, but symbolic links are followed, for a user's own file: secrets are mounted so
- * (Kubernetes), and dotfiles are kept so.
+ * (Kubernetes), and dotfiles are kept so. `UNSAFE_PATH` is then: it leads to no regular file.
  */
 export function readLinkedFile(path: string, limit: number): Promise<Uint8Array | undefined> {
   return readFile(path, limit, 0);

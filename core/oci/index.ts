@@ -2,7 +2,7 @@
 export type { Annotations, Descriptor } from './descriptor.js';
 export { type Digest, type DigestAlgorithm, digester, digestOf, isDigest, parseDigest } from './digest.js';
 export { OciError, type OciErrorCode, systemReason } from './error.js';
-export { makeFolder } from './files.js';
+export { makeFolder, readLinkedFile } from './files.js';
 export {
   type Blob,
   buildProbeImage,
@@ -40,6 +40,7 @@ export { ImageStore, type StoredImage } from './store.js';
 export { type StoreLocation, type StoreLocationInput, storeLocation } from './store-location.js';
 export { type ImageStores, type LocatedImage, openStores } from './stores.js';
 export {
+  copyImage,
   type PullOptions,
   pullImage,
   pushImage,

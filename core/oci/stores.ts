@@ -16,6 +16,8 @@ export interface ImageStores {
     reference: Reference | string,
     options?: SourceOptions & { architecture?: string },
   ): Promise<Probe>;
+  /** The first store that has an image of that name. `NOT_FOUND` names the stores that were searched. */
+  storeOf(reference: Reference): Promise<ImageStore>;
   /** Images by name; of one name in two stores, the one that `readProbe` reads. */
   list(): Promise<LocatedImage[]>;
   /** The names of `list`; no image is read. */
@@ -47,6 +49,10 @@ export function openStores(input: StoreLocationInput = {}): ImageStores {
         if (probe !== undefined) return probe;
       }
       throw notFound(parsed, all);
+    },
+    storeOf: async (reference) => {
+      for (const store of all) if ((await store.resolve(reference)) !== undefined) return store;
+      throw notFound(reference, all);
     },
     names: async () => {
       const names = new Set<string>();

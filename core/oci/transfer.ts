@@ -144,6 +144,30 @@ export async function pushImage(
   return { ...descriptor, signatures: pushed };
 }
 
+/**
+ * Copy an image from one store to another, verified, under another name. Returns its descriptor. `NOT_FOUND` where
+ * `from` has none.
+ */
+export async function copyImage(
+  from: ImageStore,
+  to: ImageStore,
+  reference: Reference,
+  name: Reference,
+  options: TransferOptions = {},
+): Promise<Descriptor> {
+  const descriptor = await from.resolve(reference);
+  if (descriptor === undefined)
+    throw new OciError('NOT_FOUND', `no image ${reference.text} in the store ${from.folder}`);
+  if (name.digest !== undefined && name.digest !== descriptor.digest)
+    throw new OciError('MISMATCH', `${name.text} names a digest, but the image has ${descriptor.digest}`);
+  const { top, manifests, blobs } = await readDocuments(from, descriptor, reference, options);
+  for (const blob of blobs)
+    if (!(await to.hasBlob(blob)))
+      await to.putBlob({ descriptor: blob, bytes: await from.fetch(blob, { limit: MAX_PROGRAM }) });
+  await to.putImage(name.text, top, manifests, blobs);
+  return descriptor;
+}
+
 async function readDocuments(
   source: ImageSource,
   descriptor: Descriptor,

@@ -164,6 +164,46 @@ describe('bee run', () => {
     }
   });
 
+  it('says what is in the way of a pin that a killed bee left, and takes nothing of it away', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'bee-bpffs-'));
+    await run('mount', ['-t', 'bpf', 'bpf', folder]);
+    try {
+      const pin = join(folder, 'control');
+      const args = ['run', controls, '--prom-port', String(port), '--pin-progs', folder];
+      const killed = new Bee(args);
+      await killed.until(listening);
+      expect(await killed.end('SIGKILL')).toBe(null);
+      const next = new Bee(args);
+      await once(next.child, 'close');
+      expect({ code: next.child.exitCode, stdout: next.stdout }).toEqual({ code: 1, stdout: '' });
+      expect(next.stderr).toContain(
+        `${pin} is pinned already: a bee that runs has it, or one that was killed left it. Where none runs, remove it (rm ${pin})`,
+      );
+      expect(existsSync(pin)).toBe(true);
+      rmSync(pin);
+      const again = new Bee(args);
+      await again.until(listening);
+      expect(await again.end()).toBe(0);
+    } finally {
+      await run('umount', [folder]);
+    }
+  });
+
+  it.each(['run', 'describe'])(
+    '%s refuses an object file that is a FIFO, and does not wait',
+    async (verb) => {
+      const folder = mkdtempSync(join(tmpdir(), 'bee-fifo-'));
+      const fifo = join(folder, 'probe.o');
+      await run('mkfifo', [fifo]);
+      const port = verb === 'run' ? ['--prom-port', '0'] : [];
+      const bee = new Bee([verb, fifo, ...port]);
+      await once(bee.child, 'close');
+      expect({ code: bee.child.exitCode, stdout: bee.stdout }).toEqual({ code: 1, stdout: '' });
+      expect(bee.stderr).toMatch(/probe\.o(: not a file| is no regular file)/);
+      rmSync(folder, { recursive: true });
+    },
+  );
+
   it('ends quietly when its reader goes', async () => {
     const bee = new Bee(['run', controls, '--prom-port', String(port)]);
     await bee.until(listening);

@@ -1,4 +1,3 @@
-import { readFile, stat } from 'node:fs/promises';
 import { type AgentConfig, formatDuration, type ProbeConfig } from '../../../config/index.js';
 import { checkSoundness, type ObjectSpec, parseObject } from '../../bpf/index.js';
 import {
@@ -12,6 +11,7 @@ import {
   type Reference,
   type Registries,
   type RegistryOptions,
+  readLinkedFile,
   withDefaultTag,
 } from '../../oci/index.js';
 import { AgentError, messageOf } from '../error.js';
@@ -196,16 +196,13 @@ async function pull(image: Reference, reading: Reading, registries: Registries):
 }
 
 async function readObjectFile(file: string): Promise<Uint8Array> {
-  try {
-    const { size } = await stat(file);
-    if (size > MAX_FILE_BYTES)
-      throw new AgentError('PROBE_FAILED', `${file} has ${size} bytes: that is no BPF object`);
-    return await readFile(file);
-  } catch (error) {
-    if (error instanceof AgentError) throw error;
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new AgentError('PROBE_FAILED', code === 'ENOENT' ? `${file}: no such file` : message, {
-      cause: error,
-    });
-  }
+  const failed = (why: string, cause?: unknown): AgentError => new AgentError('PROBE_FAILED', why, { cause });
+  const bytes = await readLinkedFile(file, MAX_FILE_BYTES).catch((cause: OciError) => {
+    if (cause.code === 'TOO_LARGE') throw failed(`${cause.message}: that is no BPF object`, cause);
+    // A FIFO would be waited for, and a device has no end.
+    if (cause.code === 'UNSAFE_PATH') throw failed(`${file} is no regular file`, cause);
+    throw failed(cause.message, cause);
+  });
+  if (bytes === undefined) throw failed(`${file}: no such file`);
+  return bytes;
 }
