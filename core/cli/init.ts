@@ -4,6 +4,7 @@ import { basename, resolve } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { Command } from 'commander';
 import { systemReason } from '../oci/index.js';
+import { commandName } from './command-name.js';
 import { writeOutputFile } from './compiler/index.js';
 import { type Context, contextOf, type Host } from './context.js';
 import { CliError } from './errors.js';
@@ -129,6 +130,7 @@ async function write(
   const text = skeletonText(
     { kind, map, output, attach },
     file === '-' ? `${kind.plural}.c` : basename(file),
+    commandName(host.env),
   );
   if (file === '-') {
     prompts?.end('Here it is:');
@@ -138,7 +140,7 @@ async function write(
   await writeSource(file, text, options.force === true, host.cwd);
   prompts?.end(`Wrote ${file}`);
   terminal.print(file);
-  terminal.progress(`Build it: bee build ${file} localhost/${kind.plural}:v1`);
+  terminal.progress(`Build it: ${commandName(host.env)} build ${file} localhost/${kind.plural}:v1`);
 }
 
 /** On a terminal only. In a pipe, every answer must be a flag. */

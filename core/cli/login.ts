@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { credentialFiles, Registries, saveCredential } from '../oci/index.js';
+import { commandName } from './command-name.js';
 import { type Context, contextOf, type Host } from './context.js';
 import { CliError } from './errors.js';
 import { addRegistryFlags, type RegistryFlags } from './registry-flags.js';
@@ -30,6 +31,7 @@ export function loginCommand(host: Host): Command {
         plainHttp: options.plainHttp,
         caFile: options.caFile,
         env: host.env,
+        login: `${commandName(host.env)} login`,
         credential: () => Promise.resolve(credential),
       });
       try {

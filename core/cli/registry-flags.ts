@@ -6,6 +6,7 @@ import {
   Registries,
   type RegistryOptions,
 } from '../oci/index.js';
+import { commandName } from './command-name.js';
 import type { Context } from './context.js';
 import { CliError } from './errors.js';
 
@@ -38,6 +39,7 @@ export function openRegistries(flags: RegistryFlags, context: Context): Registri
     plainHttp: flags.plainHttp,
     caFile: flags.caFile,
     env: context.host.env,
+    login: `${commandName(context.host.env)} login`,
     credential: credentialOf(flags, context),
   });
 }

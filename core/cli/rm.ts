@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { parseReference, pruneSignatures } from '../oci/index.js';
+import { commandName } from './command-name.js';
 import { contextOf, type Host } from './context.js';
 import { CliError } from './errors.js';
 import { formatBytes } from './table.js';
@@ -22,7 +23,7 @@ export function rmCommand(host: Host): Command {
             throw new CliError(
               'IO',
               `${reference.text} is in ${having.folder}, which is only read: it is of the user who called sudo`,
-              { hint: `Without sudo: bee rm ${reference.text}` },
+              { hint: `Without sudo: ${commandName(host.env)} rm ${reference.text}` },
             );
           const { descriptor, freed } = await store.remove(reference);
           removed++;

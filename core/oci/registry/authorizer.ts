@@ -31,6 +31,8 @@ export class Authorizer {
     private readonly http: HttpClient,
     private readonly registry: string,
     private readonly credential: () => Promise<Credential | undefined>,
+    /** The command that would help, for messages. */
+    private readonly login: string,
   ) {}
 
   /** What to send with a request for `scope`, where it is known from an earlier one. */
@@ -59,10 +61,7 @@ export class Authorizer {
   }
 
   private missing(): OciError {
-    return new OciError(
-      'UNAUTHORIZED',
-      `${this.registry} wants a user's name and password: bee login ${this.registry}`,
-    );
+    return new OciError('UNAUTHORIZED', `${this.registry} wants a user's name and password: ${this.login}`);
   }
 
   private async bearer(
@@ -85,7 +84,7 @@ export class Authorizer {
         if (!credential) throw this.missing();
         throw new OciError(
           'UNAUTHORIZED',
-          `${server.host} refuses the credentials for ${this.registry}: bee login ${this.registry}`,
+          `${server.host} refuses the credentials for ${this.registry}: ${this.login}`,
         );
       }
       throw await failure(response, server, 'a token');

@@ -17,6 +17,8 @@ export interface RegistryOptions extends TransportOptions, HttpOptions, RetryOpt
   readonly registries?: Readonly<Record<string, TransportOptions>> | undefined;
   /** Asked once a registry, when it wants to know. */
   readonly credential?: ((registry: string) => Promise<Credential | undefined>) | undefined;
+  /** What a user types to log in, for messages; the registry's name follows. Default `bee login`. */
+  readonly login?: string | undefined;
   /** Bytes of a piece of an upload. Default 8 MiB. */
   readonly chunk?: number | undefined;
 }
@@ -83,12 +85,17 @@ export class Connection {
   private authorizer(registry: string): Authorizer {
     let authorizer = this.authorizers.get(registry);
     if (!authorizer) {
-      const { credential } = this.options;
+      const { credential, login = 'bee login' } = this.options;
       let asked: Promise<Credential | undefined> | undefined;
-      authorizer = new Authorizer(this.http, registry, () => {
-        asked ??= credential?.(registry) ?? Promise.resolve(undefined);
-        return asked;
-      });
+      authorizer = new Authorizer(
+        this.http,
+        registry,
+        () => {
+          asked ??= credential?.(registry) ?? Promise.resolve(undefined);
+          return asked;
+        },
+        `${login} ${registry}`,
+      );
       this.authorizers.set(registry, authorizer);
     }
     return authorizer;
