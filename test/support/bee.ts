@@ -19,7 +19,8 @@ export interface BeeOptions {
 
 /** Run `bee` to its end, as a script would: without a terminal. */
 export function bee(args: readonly string[], options: BeeOptions = {}): Promise<BeeResult> {
-  const env = { ...process.env, NO_COLOR: '1', ...options.env };
+  // The test may have been started by npx, which tells of it by this variable.
+  const env = { ...process.env, NO_COLOR: '1', npm_command: undefined, ...options.env };
   const child = spawn(process.execPath, [BEE, ...args], {
     cwd: options.cwd,
     env,
