@@ -9,7 +9,7 @@ import { createOutlet, type Outlet } from '../pipeline/index.js';
 import { Clock } from './clock.js';
 import { AgentError, messageOf } from './error.js';
 import { EventHub } from './http/events.js';
-import type { AgentServer } from './http/server.js';
+import { type AgentServer, listen } from './http/server.js';
 import type { Logger } from './logger.js';
 import { LoopMonitor, type Suspect } from './loop-monitor.js';
 import { ofProbe, type Problem } from './plan/problem.js';
@@ -97,6 +97,9 @@ export class Agent {
     const { sinks, problems } = await prepareSinks(this.loaded, this.options.sinks);
     if (problems.length > 0) throw ConfigError.of(configProblems(problems, this.loaded));
     this.openSinks(sinks);
+    this.server = await listen(config.agent.listen);
+    if (this.stopping) return await this.server.close();
+    log.info(`listening on ${this.server.url}`);
     this.watcher = new RingWatcher();
     this.probes = config.probes.map((probe, i) => {
       const outlets = sinksOf(probe, sinks).map((sink) => this.sinks.get(sink.config.name)!.outlet);
@@ -111,9 +114,12 @@ export class Agent {
         locate: this.loaded.locate,
       });
     });
-    // The kernel verifies programs while the server is loaded.
     const starting = Promise.all(this.probes.map((probe) => probe.start()));
-    await this.listen();
+    // What it takes to answer is loaded while the kernel verifies the programs.
+    const { requestListener } = await import('./http/app.js');
+    this.server.serve(
+      requestListener({ events: this.hub, status: () => this.status(), routes: () => this.scraped() }),
+    );
     const up = await starting;
     if (this.stopping) return;
     const failed = this.probes.filter((probe) => !probe.up);
@@ -122,19 +128,6 @@ export class Agent {
     if (failed.every((probe) => probe.mistakes.length > 0))
       throw new AgentError('BAD_CONFIG', 'no probe is running: the config of each is wrong, as said above');
     throw new AgentError('NO_PROBE_RUNNING', 'no probe is running: see above for why each one failed');
-  }
-
-  private async listen(): Promise<void> {
-    const { listen } = await import('./http/server.js');
-    this.server = await listen({
-      listen: this.loaded.config.agent.listen,
-      events: this.hub,
-      status: () => this.status(),
-      routes: () => this.scraped(),
-    });
-    if (this.stopping) return this.server.close();
-    this.options.log.info(`listening on ${this.server.url}`);
-    return undefined;
   }
 
   /** With `strict`, of probes that did not start: mistakes of the config are told as such. */

@@ -45,13 +45,13 @@ class CompiledDecoder implements Decoder {
     if (plan.group) this.grouper = new Grouper(plan, plan.group);
   }
 
-  decode(records: RecordSet, clock: ClockOffsets, time: bigint, spares: Spares = {}): DecodeOutput {
+  decode(records: RecordSet, clock: ClockOffsets, time: bigint, spares?: Spares): DecodeOutput {
     const selected = this.selector.of(records);
     const { count, filtered, malformed } = selected;
     const output: DecodeOutput = { events: count, filtered, malformed };
-    if (this.lines) Object.assign(output, this.lines.write(selected, clock, time, spares.lines));
-    if (this.columns) output.columns = this.columns.fill(selected, clock, time, spares.columns);
-    if (this.grouper) output.groups = this.grouper.group(selected, clock, time, spares.groups);
+    if (this.lines) Object.assign(output, this.lines.write(selected, clock, time, spares?.lines));
+    if (this.columns) output.columns = this.columns.fill(selected, clock, time, spares?.columns);
+    if (this.grouper) output.groups = this.grouper.group(selected, clock, time, spares?.groups);
     return output;
   }
 

@@ -122,11 +122,14 @@ export interface GroupExemplar {
   readonly time: bigint;
 }
 
-/** Buffers that an output may be written to; they are the output's then, and go with it. */
+/**
+ * Buffers that an output may be written to; they are the output's then, and go with it. Null: there is none, but what
+ * is made may come back.
+ */
 export interface Spares {
-  readonly lines?: ArrayBuffer;
-  readonly columns?: ArrayBuffer;
-  readonly groups?: ArrayBuffer;
+  readonly lines: ArrayBuffer | null;
+  readonly columns: ArrayBuffer | null;
+  readonly groups: ArrayBuffer | null;
 }
 
 export type NumberValues = Float64Array | BigInt64Array | BigUint64Array;

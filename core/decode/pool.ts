@@ -94,11 +94,13 @@ export class DecodeWorker {
   private created = 0;
   private asked: AskedRead[] = [];
   private pool: Piscina | undefined;
+  private closed = false;
 
   constructor(private readonly filename: string) {}
 
   /** Start the thread, unless it has. */
   begin(): Piscina {
+    if (this.closed) throw new Error('the decode workers have ended');
     if (this.pool) return this.pool;
     const pool = new Piscina({
       filename: this.filename,
@@ -118,7 +120,7 @@ export class DecodeWorker {
     return pool;
   }
 
-  run<R>(task: Task, transferList: readonly ArrayBuffer[] = []): Promise<R> {
+  async run<R>(task: Task, transferList: readonly ArrayBuffer[] = []): Promise<R> {
     return this.begin().run(task, { transferList: [...transferList] }) as Promise<R>;
   }
 
@@ -158,6 +160,7 @@ export class DecodeWorker {
   }
 
   async close(): Promise<void> {
+    this.closed = true;
     await this.pool?.close({ force: true });
   }
 }

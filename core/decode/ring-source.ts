@@ -138,6 +138,7 @@ export class RingSource {
       // At high rates the worker goes on while its last result is dealt with here.
       begun = !stuck && fill >= this.napFill ? this.drainOnce(result.next) : undefined;
       if (result.records > 0 || result.discarded > 0) this.options.onBatch(result);
+      if (result.output.events === 0) this.reuse(result.output);
       if (result.output.groups) keep(this.spareGroups, result.output.groups.ids.buffer as ArrayBuffer);
       if (begun) continue;
       if (stuck) return this.rest(this.backOff());
@@ -167,9 +168,11 @@ export class RingSource {
   private async drainOnce(from: number): Promise<DrainResult | undefined> {
     let failures = 0;
     while (!this.closed) {
-      const lines = this.spareLines.pop();
-      const columns = this.spareColumns.pop();
-      const groups = this.spareGroups.pop();
+      const spares = {
+        lines: this.spareLines.pop() ?? null,
+        columns: this.spareColumns.pop() ?? null,
+        groups: this.spareGroups.pop() ?? null,
+      };
       try {
         const result = await this.worker.run<DrainResult | UnknownResult>(
           {
@@ -180,13 +183,9 @@ export class RingSource {
             maxBytes: Math.max(MIN_DRAIN_BYTES, Math.min(MAX_DRAIN_BYTES, this.owner.size / DRAIN_SHARE)),
             clock: this.options.clock(),
             follow: this.options.followed(),
-            spares: {
-              ...(lines ? { lines } : {}),
-              ...(columns ? { columns } : {}),
-              ...(groups ? { groups } : {}),
-            },
+            spares,
           },
-          [lines, columns, groups].filter((buffer) => buffer !== undefined),
+          Object.values(spares).filter((buffer) => buffer !== null),
         );
         if (result.status === 'drained') return result;
         await this.open();

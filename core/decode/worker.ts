@@ -237,7 +237,8 @@ function transferred<T>(whole: T, results: readonly (DrainResult | ReadResult)[]
 
 function addBuffers({ output, followed }: DrainResult | ReadResult, buffers: Set<ArrayBuffer>): void {
   const add = (view: ArrayBufferView | undefined): void => {
-    if (view && view.byteLength > 0 && view.buffer instanceof ArrayBuffer) buffers.add(view.buffer);
+    // An empty view, too, may be of a large buffer, which would be copied.
+    if (view?.buffer instanceof ArrayBuffer && view.buffer.byteLength > 0) buffers.add(view.buffer);
   };
   add(output.ndjson);
   add(output.lineEnds);

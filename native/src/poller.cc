@@ -122,8 +122,11 @@ void Poller::Look() {
   for (auto& [id, watched] : watched_) {
     if (watched.state == State::kNapping) {
       const uint64_t unreleased = Unreleased(*watched.ring);
-      watched.calm = unreleased - std::min(watched.seen, unreleased) < watched.ring->size() / kBurst;
-      watched.seen = unreleased;
+      if (now - watched.seen_at >= NapLook(*watched.ring, false)) {
+        watched.calm = unreleased - std::min(watched.seen, unreleased) < watched.ring->size() / kBurst;
+        watched.seen = unreleased;
+        watched.seen_at = now;
+      }
       if (now >= watched.end || unreleased >= watched.fill) Report(id, watched);
     } else if (slow && watched.state == State::kArmed && Unreleased(*watched.ring) > 0) {
       Report(id, watched);
@@ -169,6 +172,7 @@ void Poller::Nap(uint32_t id, std::chrono::milliseconds longest, uint64_t fill) 
   watched.end = std::chrono::steady_clock::now() + longest;
   watched.fill = fill;
   watched.seen = Unreleased(*watched.ring);
+  watched.seen_at = std::chrono::steady_clock::now();
   Nudge();
 }
 

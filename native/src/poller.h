@@ -52,8 +52,9 @@ class Poller {
     /** Of a nap. */
     std::chrono::steady_clock::time_point end;
     uint64_t fill = 0;
-    /** Unreleased bytes at the last look, and whether few had come since the one before. */
+    /** Unreleased bytes at the last look, when that was, and whether few had come since the one before. */
     uint64_t seen = 0;
+    std::chrono::steady_clock::time_point seen_at;
     bool calm = false;
   };
 

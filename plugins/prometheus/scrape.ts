@@ -48,7 +48,7 @@ export function scrapeHandler(
         clearTimeout(timeout);
       });
       scrapes.add(1);
-      const body = gzip ? pipeline(text, createGzip({ level: 1 }), () => {}) : text;
+      const body = gzip ? pipeline(text, createGzip({ level: 1, chunkSize: 128 * 1024 }), () => {}) : text;
       return new Response(Readable.toWeb(body) as ReadableStream, { headers });
     } catch (error) {
       running--;

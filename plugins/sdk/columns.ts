@@ -1,6 +1,7 @@
 /**
  * Events as columns: one column a scalar field of the record, all of the same number of rows.
- * Plain data that can be transferred between threads.
+ * Plain data. The arrays are views, of one buffer perhaps: look at an array and not at its `buffer`, and copy what you
+ * transfer to a thread of your own.
  */
 export interface ColumnSet {
   readonly rows: number;

@@ -1,4 +1,5 @@
 import { close, constants, fstatSync, openSync, write, writeSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { isatty } from 'node:tty';
 import type { WriteResult } from '../sdk/index.js';
 
@@ -8,6 +9,8 @@ const PAUSE_FIRST_MS = 1;
 const PAUSE_MAX_MS = 50;
 /** So few bytes are written from here, where that cannot block: a thread of the pool would take longer to wake. */
 const AT_ONCE_BYTES = 64 << 10;
+/** So many at the most before the event loop has its turn. */
+const IN_TURN_BYTES = 1 << 20;
 const NEWLINE = 10;
 /** The reader, or the terminal, is gone for good. */
 const GONE = new Set(['EPIPE', 'EBADF', 'EIO', 'ECONNRESET', 'ENOTCONN']);
@@ -32,6 +35,7 @@ export class Output {
   private readonly fd: number;
   /** Whether a write gives EAGAIN instead of waiting. */
   private readonly isNonBlocking: boolean;
+  private inTurn = 0;
   private pending: Pending | undefined;
   private running: Promise<WriteResult> | undefined;
   private closed = false;
@@ -98,7 +102,10 @@ export class Output {
   private writeSome({ bytes, offset }: Pending): number | Promise<number> {
     const { fd } = this;
     const left = bytes.byteLength - offset;
-    if (this.isNonBlocking && left <= AT_ONCE_BYTES) return writeSync(fd, bytes, offset, left);
+    this.inTurn += left;
+    if (this.isNonBlocking && left <= AT_ONCE_BYTES && this.inTurn <= IN_TURN_BYTES)
+      return writeSync(fd, bytes, offset, left);
+    this.inTurn = 0;
     return new Promise((resolve, reject) => {
       write(fd, bytes, offset, left, null, (error, written) => (error ? reject(error) : resolve(written)));
     });
@@ -127,7 +134,7 @@ function openNonBlocking(): { fd: number; isNonBlocking: boolean } {
     if (stat.isSocket()) {
       // It cannot be opened again; Node's own stream sets it to not block.
       process.stdout.on('error', () => {});
-      return { fd: STDOUT, isNonBlocking: true };
+      return { fd: STDOUT, isNonBlocking: process.stdout instanceof Socket };
     }
   } catch {
     // Without /proc, or as another user than the terminal's: as it is.

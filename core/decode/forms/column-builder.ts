@@ -19,6 +19,8 @@ export interface ColumnBuilder {
   /** Bytes of each array of the column, in the order in which `finish` packs them. */
   sizes(rows: number): readonly number[];
   finish(rows: number, packed: Packed): Column;
+  /** Keep nothing for the next batch. */
+  forget(): void;
 }
 
 /** Grows; keeps end offsets. */
@@ -30,7 +32,7 @@ export class TextBuilder {
 
   begin(values: number): void {
     if (this.ends.length < values + 1) {
-      this.bytes = new Uint8Array(Math.max(64, values * 16));
+      this.bytes = new Uint8Array(Math.max(64, this.bytes.length, values * 16));
       this.ends = new Uint32Array(values + 1);
     }
     this.p = 0;
@@ -74,6 +76,11 @@ export function columnBuilders(record: Layout): ColumnBuilder[] {
       sizes(rows) {
         const values = rows * perRow;
         return this.values ? [values * this.values.BYTES_PER_ELEMENT] : [(values + 1) * 4, this.text!.p];
+      },
+      forget() {
+        delete builder.values;
+        delete builder.words;
+        delete builder.text;
       },
       finish(rows, packed) {
         const { node } = leaf;

@@ -5,6 +5,7 @@ import type { ClockOffsets, DecodePlan } from '../plan.js';
 import { isHuge, isNarrow, type Memory, readBool, readNarrow, readWide } from '../read.js';
 import type { RecordTime } from '../record-time.js';
 import type { Selected } from '../selector.js';
+import { TABLE_RECORDS } from '../worker-limits.js';
 import { type ColumnBuilder, columnBuilders } from './column-builder.js';
 import { Packed } from './packed.js';
 
@@ -39,7 +40,7 @@ export class ColumnFiller {
     { memory, offsets, count }: Selected,
     clock: ClockOffsets,
     drain: bigint,
-    spare?: ArrayBuffer,
+    spare?: ArrayBuffer | null,
   ): ColumnSet {
     const { builders, time } = this;
     for (const builder of builders) builder.begin(count);
@@ -62,11 +63,17 @@ export class ColumnFiller {
       }
     } else timestamps.fill(drain, 0, count);
     const packed = new Packed([count * 8, ...builders.flatMap((builder) => builder.sizes(count))], spare);
-    return {
+    const set = {
       rows: count,
       timestamps: packed.copy(timestamps, count),
       columns: builders.map((builder) => builder.finish(count, packed)),
     };
+    // The first read of a large map; no drain has so many.
+    if (count > TABLE_RECORDS) {
+      this.timestamps = new BigInt64Array(0);
+      for (const builder of builders) builder.forget();
+    }
+    return set;
   }
 }
 

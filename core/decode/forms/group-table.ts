@@ -249,7 +249,7 @@ export class GroupTable {
     return this.source === 'entry' && this.overflowed > 0 && this.touchedCount < this.byLabels.size;
   }
 
-  output(spare?: ArrayBuffer): GroupOutput {
+  output(spare?: ArrayBuffer | null): GroupOutput {
     const common = {
       epoch: this.epoch,
       newIds: Uint32Array.from(this.newIds),

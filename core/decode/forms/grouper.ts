@@ -17,7 +17,7 @@ export class Grouper {
   }
 
   /** `spare`: a buffer for the output, where it is large enough. */
-  group(records: Selected, clock: ClockOffsets, time: bigint, spare?: ArrayBuffer): GroupOutput {
+  group(records: Selected, clock: ClockOffsets, time: bigint, spare?: ArrayBuffer | null): GroupOutput {
     const { table } = this;
     table.begin();
     this.add(records.memory, records.offsets, records.count, table);

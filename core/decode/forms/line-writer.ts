@@ -61,7 +61,7 @@ export class LineWriter {
     { memory, offsets, count }: Selected,
     clock: ClockOffsets,
     drain: bigint,
-    spare?: ArrayBuffer,
+    spare?: ArrayBuffer | null,
   ): { ndjson: Uint8Array; lineEnds: Uint32Array } {
     const { time, keys, enums, writeData } = this;
     const { base } = time;

@@ -1,7 +1,6 @@
 import type {
   Accepts,
   EventBatch,
-  MetricBatch,
   Sink,
   SinkContext,
   SinkDefinition,
@@ -124,7 +123,8 @@ class IsolatedSink implements Supervised {
       'Workers of a sink that died and were replaced.',
     );
     if (opened.writeMetrics)
-      this.writeMetrics = (batch, call) => this.deliver({ method: 'writeMetrics', batch }, call);
+      this.writeMetrics = (batch, call) =>
+        this.deliver(() => ({ ask: { method: 'writeMetrics', batch } }), call);
     if (opened.flush) this.flush = async () => void (await this.worker.ask({ method: 'flush' }, FLUSH_MS));
     // One that is dead opens its files anew by itself.
     if (opened.reopen)
@@ -162,20 +162,22 @@ class IsolatedSink implements Supervised {
   }
 
   write(batch: EventBatch, call: WriteCall): Promise<WriteResult> {
-    const { batch: copy, buffer } = forWorker(batch.data, this.accepts);
-    return this.deliver({ method: 'write', batch: copy }, call, [buffer]);
+    return this.deliver(() => {
+      const { batch: copy, buffer } = forWorker(batch.data, this.accepts);
+      return { ask: { method: 'write', batch: copy }, transfer: [buffer] };
+    }, call);
   }
 
   private async deliver(
-    ask: Extract<Ask, { batch: EventBatch['data'] | MetricBatch }>,
+    content: () => { readonly ask: Ask; readonly transfer?: readonly ArrayBuffer[] },
     { signal }: WriteCall,
-    transfer: readonly ArrayBuffer[] = [],
   ): Promise<WriteResult> {
     if (this.closing) return { status: 'closed', error: 'the sink is closed' };
     if (this.restartIn() > 0) return this.later(this.worker.death);
     this.delivering++;
     try {
       const worker = await this.living();
+      const { ask, transfer } = content();
       return (await worker.ask(ask, undefined, signal, transfer)) as WriteResult;
     } catch (error) {
       return this.later(error);

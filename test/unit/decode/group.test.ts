@@ -264,7 +264,11 @@ describe('a spare buffer', () => {
     let groups: ArrayBuffer | undefined;
     let used = 0;
     for (const records of batches) {
-      const output = decoder.decode(recordSet(records), NO_OFFSET, 0n, groups ? { groups } : {}).groups!;
+      const output = decoder.decode(recordSet(records), NO_OFFSET, 0n, {
+        lines: null,
+        columns: null,
+        groups: groups ?? null,
+      }).groups!;
       expect(flat(output)).toEqual(flat(fresh.decode(recordSet(records), NO_OFFSET, 0n).groups!));
       if (output.ids.buffer === groups) used++;
       groups = output.ids.buffer as ArrayBuffer;

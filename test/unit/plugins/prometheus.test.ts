@@ -212,7 +212,7 @@ h_seconds_count{a="x"} 10
       parts++;
     }
     clearImmediate(turn);
-    expect(longest).toBeLessThan(80 * 1024);
+    expect(longest).toBeLessThan(160 * 1024);
     expect(turns).toBeGreaterThanOrEqual(parts - 1);
   });
 
