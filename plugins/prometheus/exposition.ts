@@ -7,12 +7,16 @@ type Kind = Format['kind'];
 /** A family whose series may be made while they are walked through. */
 export type ExposedFamily = Omit<MetricFamily, 'series'> & { readonly series: Iterable<Series> };
 
-/** A few milliseconds of work; in smaller pieces a stream that zips them waits more than it works. */
-const CHUNK = 128 * 1024;
+/** About a millisecond's work: then the event loop turns, so that a big exposition does not hold it. */
+const TURN = 64 * 1024;
+/** In smaller pieces a stream that zips them waits more than it works. */
+const PIECE = 512 * 1024;
 
-/** Text in pieces of about 128 KiB, the event loop turning in between, so that a big exposition does not hold it. */
+/** Text in pieces of about 512 KiB. */
 export async function* expose(families: readonly ExposedFamily[], format: Kind): AsyncGenerator<Buffer> {
   let text = '';
+  let turns: Buffer[] = [];
+  let held = 0;
   // To OpenMetrics a counter's name has no _total, and may then be another family's.
   const taken = new Set(families.filter(({ type }) => type !== 'counter').map(({ name }) => name));
   for (const family of families) {
@@ -24,14 +28,22 @@ export async function* expose(families: readonly ExposedFamily[], format: Kind):
       if (empty) text += header(family, format, shown);
       empty = false;
       text += sample(family.name, series, format, exemplified);
-      if (text.length < CHUNK) continue;
-      yield Buffer.from(text);
+      if (text.length < TURN) continue;
+      const made = Buffer.from(text);
+      turns.push(made);
+      held += made.length;
       text = '';
+      if (held >= PIECE) {
+        yield Buffer.concat(turns);
+        turns = [];
+        held = 0;
+      }
       await new Promise((resolve) => setImmediate(resolve));
     }
   }
   if (format === 'openmetrics') text += '# EOF\n';
-  if (text !== '') yield Buffer.from(text);
+  const last = Buffer.concat([...turns, Buffer.from(text)]);
+  if (last.length > 0) yield last;
 }
 
 interface Shown {
