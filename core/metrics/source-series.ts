@@ -31,6 +31,8 @@ export interface Entry {
   /** By bucket, the one that came last at the end; a counter's is 0. */
   exemplars: Map<number, Exemplar> | undefined;
   start: bigint;
+  /** As `start`, and unmoved by a value that falls. */
+  born: bigint;
   /** Of a ring: when a record last came, Unix ms. */
   updated: number;
   /** Number of the last read that had it. */
@@ -119,6 +121,7 @@ export class SourceSeries {
       counts: kind === 'histogram' && !bounds ? new BucketCounts() : undefined,
       exemplars: undefined,
       start: time,
+      born: time,
       updated: milliseconds(time),
       seen: -1,
       alive: true,
@@ -146,6 +149,7 @@ export class SourceSeries {
       entry.sum = 0;
       entry.exemplars = undefined;
       entry.start = time;
+      entry.born = time;
       entry.alive = true;
       this.entries.set(entry.key, entry);
     }
@@ -266,6 +270,7 @@ export class SourceSeries {
       labels,
       labelText,
       start,
+      born: entry.born,
       histogram: {
         bounds: finite.map(([bound]) => bound / divisor),
         counts,

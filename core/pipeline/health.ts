@@ -1,11 +1,9 @@
 import type { SinkContext } from '../../plugins/sdk/index.js';
 import { messageOf } from './error.js';
+import { Refusals } from './refusals.js';
 import type { RetryGate } from './retry-gate.js';
 import type { Supervisor } from './supervised.js';
 import type { Circuit, OutletState } from './types.js';
-
-/** A sink may refuse a thousand batches a second: ms between two lines in the log. */
-const REFUSAL_LOG_MS = 10_000;
 
 /** How a sink fares: its state, its last error, and what the log says of them. */
 export class Health implements Supervisor {
@@ -16,8 +14,8 @@ export class Health implements Supervisor {
   private failures = 0;
   /** The error of a failure that no attempt met. */
   private betweenAttempts: string | undefined;
-  private refused = 0;
-  private refusalLogged = Number.NEGATIVE_INFINITY;
+  private readonly events: Refusals;
+  private readonly points: Refusals;
   private readonly errors: { add(value: number): void };
 
   constructor(
@@ -25,6 +23,8 @@ export class Health implements Supervisor {
     private readonly gate: RetryGate,
   ) {
     this.log = context.log;
+    this.events = new Refusals('events', context.log);
+    this.points = new Refusals('metric points', context.log);
     this.errors = context.telemetry.counter('errors_total', 'Attempts of a sink that failed.');
   }
 
@@ -79,12 +79,12 @@ export class Health implements Supervisor {
   /** The destination answers, and wants none of these. */
   refuse(events: number, why: string, isFailure: boolean): void {
     if (isFailure) this.errors.add(1);
-    this.refused += events;
-    const now = performance.now();
-    if (now - this.refusalLogged < REFUSAL_LOG_MS) return;
-    this.log.warn(`${this.refused} events lost: ${why}`);
-    this.refusalLogged = now;
-    this.refused = 0;
+    this.events.add(events, why);
+  }
+
+  /** It took the others. */
+  refusePoints(points: number, why: string): void {
+    this.points.add(points, why);
   }
 
   private clear(): void {

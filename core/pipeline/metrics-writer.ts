@@ -83,6 +83,8 @@ export class MetricsWriter {
       this.hold.call('in writeMetrics()', () => sink.writeMetrics!(batch, call));
     const result = await slot.attempt(batch, 'writeMetrics', write, this.options.timeout, closing);
     if (result.status === 'ok') {
+      const { rejected = 0, error = 'the destination rejected them' } = result;
+      if (rejected > 0) health.refusePoints(rejected, error);
       gate.succeeded(epoch);
       health.succeed();
     } else if (result.status === 'closed') {

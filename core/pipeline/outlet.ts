@@ -56,6 +56,8 @@ class SinkOutlet implements Outlet {
   private readonly idle = new Set<() => void>();
   private stopping: Promise<void> | undefined;
   private draining = false;
+  /** Asked while the sink was opening: it may have its files open by then. */
+  private reopenWanted = false;
 
   constructor(private readonly options: OutletOptions) {
     const { definition, context } = options;
@@ -159,6 +161,7 @@ class SinkOutlet implements Outlet {
     const sink = await this.open();
     if (!sink) return;
     this.sink = sink;
+    if (this.reopenWanted) this.reopen();
     if (this.accepts.metrics && sink.writeMetrics && !this.draining) this.metrics.start();
     await Promise.all(this.slots.map((slot) => this.deliver(slot, sink)));
   }
@@ -169,6 +172,7 @@ class SinkOutlet implements Outlet {
     const { signal } = this.closing;
     while (!signal.aborted) {
       const epoch = gate.begin();
+      this.reopenWanted = false;
       try {
         const { context } = this.options;
         const collect = sharedCollect(context.collect, this.hold);
@@ -296,6 +300,7 @@ class SinkOutlet implements Outlet {
   }
 
   reopen(): boolean {
+    if (!this.sink) this.reopenWanted = true;
     if (!this.sink?.reopen) return false;
     void this.tell('reopen', REOPEN_MS);
     return true;

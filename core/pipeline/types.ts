@@ -98,7 +98,7 @@ export interface Outlet {
   counts(): Iterable<{ readonly probe: string; readonly map: string; readonly counts: DeliveryCounts }>;
   /** The sink's own `fetch`, where it has one and is open. */
   readonly fetch?: ((request: Request) => Promise<Response>) | undefined;
-  /** Have the sink open its files anew; false where it has none now. */
+  /** Have the sink open its files anew; false where it has none now. One that is opening does so afterwards. */
   reopen(): boolean;
   /** Resolves when the sink ends by itself (`closed` result, fatal error of `open`). */
   readonly ended: Promise<void>;

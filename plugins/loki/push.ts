@@ -120,7 +120,8 @@ function answerOf(status: number, retryAfter: string | undefined, text: string):
   const error = `Loki answered ${status}${text.trim() === '' ? '' : `: ${text.trim()}`}`;
   if (status === INGESTION_BLOCKED) return { status: 'drop', error };
   if (status >= 200 && status < 300) return { status: 'ok' };
-  if (status === BAD_REQUEST || status === TOO_LARGE) return { status: 'split', error };
+  if (status === BAD_REQUEST) return { status: 'split', error };
+  if (status === TOO_LARGE) return { status: 'split', error, tooLarge: true };
   if (status !== TOO_MANY_REQUESTS && status < 500) return { status: 'drop', error };
   const after = retryAfterMs(retryAfter);
   return after === undefined ? { status: 'retry', error } : { status: 'retry', error, after };

@@ -45,7 +45,7 @@ export class Answers {
     }
     const words = printable(body.toString('utf8'));
     const error = `the collector answered ${status}${words === '' ? '' : `: ${words}`}`;
-    if (status === TOO_LARGE) return { status: 'split', error };
+    if (status === TOO_LARGE) return { status: 'split', error, tooLarge: true };
     if (!RETRYABLE.has(status)) return { status: 'drop', error };
     const after = retryAfterMs(retryAfter);
     return after === undefined ? { status: 'retry', error } : { status: 'retry', error, after };

@@ -79,7 +79,7 @@ export class DeltaProducer implements MetricProducer {
       next.set(key, point);
       const before = this.last.get(key) as P | undefined;
       // A series that began anew since the last report is reported from its beginning.
-      const isNew = before === undefined || (before.start !== point.start && !isKernels(point));
+      const isNew = before === undefined || beginningOf(before) !== beginningOf(point);
       const difference = isNew ? point : minus(point, before);
       this.sources.set(difference, { key, point });
       differences.push(difference);
@@ -90,11 +90,11 @@ export class DeltaProducer implements MetricProducer {
 }
 
 /**
- * Whether the kernel keeps it, one entry a bucket: nobody knows its sum then. It begins anew where any of its buckets
- * does, and the others go on: differences are each bucket's own.
+ * What is another number once a series began anew. Of a histogram that the kernel keeps, one entry a bucket, any
+ * bucket may do so by itself, and the others go on: differences are each bucket's own.
  */
-function isKernels(point: Point): boolean {
-  return point instanceof HistogramPoint && point.histogram.sum === undefined;
+function beginningOf(point: Point): bigint {
+  return (point instanceof HistogramPoint ? point.born : undefined) ?? point.start;
 }
 
 /** Exact between integers. */

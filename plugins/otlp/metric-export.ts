@@ -83,19 +83,19 @@ export class MetricExport {
     this.batch = undefined;
     const points = countPoints(resourceMetrics);
     if (points === 0) return { status: 'ok' };
-    const result = await this.parts.write(batch, points, async (from, to) => {
+    const send = async (from: number, to: number): Promise<PartResult> => {
       const part = from === 0 && to === points ? resourceMetrics : cut(resourceMetrics, from, to);
       const answer = await this.delegate.attempt(this.exporter, part, signal);
       if (answer.status === 'ok' && part !== resourceMetrics) this.delta?.partTaken(part);
       return answer;
-    });
-    if (result.status === 'ok') {
-      const rejected = Math.min(result.rejected ?? 0, points);
-      this.accepted.add(points - rejected);
+    };
+    // Part by part: a newer state may take the place of one that never ends.
+    const result = await this.parts.write(batch, points, send, (count, rejected) => {
+      this.accepted.add(count - rejected);
       this.rejected.add(rejected);
-      // What was refused as a whole goes with the next difference.
-      this.delta?.taken();
-    } else if (result.status === 'drop') this.rejected.add(points);
+    });
+    // What was refused as a whole goes with the next difference.
+    if (result.status === 'ok') this.delta?.taken();
     return result;
   }
 

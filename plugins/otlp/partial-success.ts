@@ -15,16 +15,22 @@ const WORDS = /"error_?[mM]essage"\s*:\s*"((?:[^"\\]|\\.)*)/;
 export function partialSuccess(body: Uint8Array, json: boolean): PartialSuccess | undefined {
   try {
     const { rejected, words } = json ? fromJson(body) : fromProtobuf(body);
-    return { rejected: Number.isFinite(rejected) ? Math.max(0, rejected) : 0, words };
+    return { rejected: wholeNumber(rejected), words };
   } catch {
     return undefined;
   }
 }
 
+/** A collector may say anything. More than can be is as much as there is. */
+function wholeNumber(value: number): number {
+  return Number.isFinite(value) && value > 0 ? Math.floor(Math.min(value, Number.MAX_SAFE_INTEGER)) : 0;
+}
+
+/** Names as protobuf's JSON mapping writes them, and as it must read them, too: those of the .proto file. */
 function fromJson(body: Uint8Array): PartialSuccess {
   const text = Buffer.from(body).toString();
   if (text.trim() === '') return { rejected: 0, words: '' };
-  let answer: { partialSuccess?: Record<string, unknown> | null };
+  let answer: Record<'partialSuccess' | 'partial_success', Record<string, unknown> | null | undefined>;
   try {
     answer = JSON.parse(text);
   } catch (error) {
@@ -32,9 +38,12 @@ function fromJson(body: Uint8Array): PartialSuccess {
     if (found) return { rejected: Number(found[1]), words: WORDS.exec(text)?.[1] ?? '' };
     throw error;
   }
-  const partial = answer.partialSuccess ?? {};
-  const rejected = Number(partial.rejectedDataPoints ?? partial.rejectedLogRecords ?? 0) || 0;
-  return { rejected, words: typeof partial.errorMessage === 'string' ? partial.errorMessage : '' };
+  const partial = answer.partialSuccess ?? answer.partial_success ?? {};
+  const { rejectedDataPoints, rejectedLogRecords, rejected_data_points, rejected_log_records } = partial;
+  const rejected =
+    rejectedDataPoints ?? rejectedLogRecords ?? rejected_data_points ?? rejected_log_records ?? 0;
+  const words = partial.errorMessage ?? partial.error_message;
+  return { rejected: Number(rejected), words: typeof words === 'string' ? words : '' };
 }
 
 /** Field 1 is the partial success, whose field 1 is the number, an int64, and whose field 2 the message. */

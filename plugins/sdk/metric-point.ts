@@ -61,6 +61,8 @@ export class HistogramPoint extends Point implements DataPoint<Histogram> {
     time: bigint,
     readonly histogram: HistogramValue,
     exemplars?: readonly Exemplar[],
+    /** {@link Series.born}. */
+    readonly born?: bigint,
   ) {
     super(labels, start, time, exemplars);
   }

@@ -93,12 +93,12 @@ async function metricsOf(family: MetricFamily, time: bigint, exponential: boolea
   const explicit: HistogramPoint[] = [];
   const base2: ExponentialPoint[] = [];
   let made = 0;
-  for (const { labels, start = 0n, histogram, exemplars } of series) {
+  for (const { labels, start = 0n, born, histogram, exemplars } of series) {
     if (++made % STRIDE === 0) await turn();
     if (!histogram) continue;
     if (exponential && histogram.exponential)
       base2.push(new ExponentialPoint(labels, start, time, histogram, histogram.exponential, exemplars));
-    else explicit.push(new HistogramPoint(labels, start, time, histogram, exemplars));
+    else explicit.push(new HistogramPoint(labels, start, time, histogram, exemplars, born));
   }
   return [
     ...(explicit.length > 0

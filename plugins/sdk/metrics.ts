@@ -41,6 +41,11 @@ export interface Series {
   readonly histogram?: HistogramValue;
   /** Unix ns of the start of a cumulative series: when it was first seen, or last reset. */
   readonly start?: bigint;
+  /**
+   * Unix ns; only of a histogram that the kernel keeps, an entry a bucket. `start` moves where one of its buckets
+   * falls, this only where all of it is new. Internal: for differences, which are each bucket's own there.
+   */
+  readonly born?: bigint;
   /** Single records that stand for what was counted, where the config asks for them: of a histogram, one a bucket at most. */
   readonly exemplars?: readonly Exemplar[];
   /** Only where it is not the family's. */

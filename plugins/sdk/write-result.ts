@@ -5,7 +5,7 @@ import type { WriteResult } from './sink.js';
  * What a sink answered, as a {@link WriteResult} with known fields only; throws an Error that says what is wrong
  * with it. For hosts: plain JavaScript answers anything.
  */
-export function checkWriteResult(value: unknown, method: 'write' | 'writeMetrics'): WriteResult {
+export function checkWriteResult(value: unknown, method: 'write' | 'writeMetrics' | 'send'): WriteResult {
   const wrong = (problem: string): never => {
     const shown = inspect(value, { depth: 1, breakLength: Infinity }).slice(0, 200);
     throw new TypeError(

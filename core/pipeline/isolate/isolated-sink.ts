@@ -1,6 +1,7 @@
 import type {
   Accepts,
   EventBatch,
+  EventBatchData,
   Sink,
   SinkContext,
   SinkDefinition,
@@ -104,6 +105,9 @@ class IsolatedSink implements Supervised {
   private delivering = 0;
   private supervisor: Supervisor | undefined;
   private mending: NodeJS.Timeout | undefined;
+  /** What a batch is called in the worker, where each attempt is a copy of its own. */
+  private readonly keys = new WeakMap<EventBatchData, number>();
+  private lastKey = 0;
   readonly writeMetrics?: NonNullable<Sink['writeMetrics']>;
   readonly flush?: NonNullable<Sink['flush']>;
   readonly reopen?: NonNullable<Sink['reopen']>;
@@ -126,11 +130,14 @@ class IsolatedSink implements Supervised {
       this.writeMetrics = (batch, call) =>
         this.deliver(() => ({ ask: { method: 'writeMetrics', batch } }), call);
     if (opened.flush) this.flush = async () => void (await this.worker.ask({ method: 'flush' }, FLUSH_MS));
-    // One that is dead opens its files anew by itself.
-    if (opened.reopen)
-      this.reopen = async () =>
-        void (this.worker.death ?? (await this.worker.ask({ method: 'reopen' }, REOPEN_MS)));
+    if (opened.reopen) this.reopen = () => this.openFilesAnew();
     if (opened.fetch) this.fetch = (request) => this.answer(request);
+  }
+
+  /** One that is dead opens them by itself, later. One that takes its place now may have them open already. */
+  private async openFilesAnew(): Promise<void> {
+    const worker = this.restarting ? await this.restarting.catch(() => undefined) : this.worker;
+    if (worker && !worker.death) await worker.ask({ method: 'reopen' }, REOPEN_MS);
   }
 
   supervise(supervisor: Supervisor): void {
@@ -164,8 +171,14 @@ class IsolatedSink implements Supervised {
   write(batch: EventBatch, call: WriteCall): Promise<WriteResult> {
     return this.deliver(() => {
       const { batch: copy, buffer } = forWorker(batch.data, this.accepts);
-      return { ask: { method: 'write', batch: copy }, transfer: [buffer] };
+      return { ask: { method: 'write', key: this.keyOf(batch.data), batch: copy }, transfer: [buffer] };
     }, call);
+  }
+
+  private keyOf(batch: EventBatchData): number {
+    const key = this.keys.get(batch) ?? ++this.lastKey;
+    this.keys.set(batch, key);
+    return key;
   }
 
   private async deliver(

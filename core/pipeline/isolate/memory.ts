@@ -22,9 +22,7 @@ export class MemoryWatch {
   /** To be called after each answer, too, as what a batch holds came with it. */
   look(): void {
     if (this.told) return;
-    const { external_memory, used_heap_size } = getHeapStatistics();
-    if (external_memory > BUFFER_LIMIT) this.exhausted('buffers');
-    else if (used_heap_size > HEAP_LIMIT) this.collect();
+    if (excess() !== undefined) this.collect();
   }
 
   /** With so much room, V8 keeps garbage for long: only what is left without it counts. */
@@ -33,7 +31,8 @@ export class MemoryWatch {
     this.collecting = true;
     this.inspector.post('HeapProfiler.collectGarbage', () => {
       this.collecting = false;
-      if (getHeapStatistics().used_heap_size > HEAP_LIMIT) this.exhausted('heap');
+      const what = excess();
+      if (what !== undefined) this.exhausted(what);
     });
   }
 
@@ -41,4 +40,11 @@ export class MemoryWatch {
     this.told = true;
     this.tell(what);
   }
+}
+
+/** Of what there is too much, garbage included. */
+function excess(): Exhausted | undefined {
+  const { external_memory, used_heap_size } = getHeapStatistics();
+  if (external_memory > BUFFER_LIMIT) return 'buffers';
+  return used_heap_size > HEAP_LIMIT ? 'heap' : undefined;
 }

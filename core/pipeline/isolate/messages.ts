@@ -2,10 +2,7 @@ import type { Accepts, BatchHint, EventBatchData, MetricBatch } from '../../../p
 import type { PipelineErrorCode } from '../error.js';
 import type { SinkSource } from '../sink-module.js';
 
-/**
- * Of memory outside its heap, which Node's resource limits leave out: buffers, and so every batch. Bytes; the garbage
- * among it is collected long before.
- */
+/** Of memory outside its heap, which Node's resource limits leave out: buffers, and so every batch. Bytes, without garbage. */
 export const BUFFER_LIMIT = 256 * 2 ** 20;
 /** Of what is alive on its heap, bytes. */
 export const HEAP_LIMIT = 256 * 2 ** 20;
@@ -24,7 +21,8 @@ export type Ask =
       readonly directory: string;
       readonly labels: Readonly<Record<string, string>>;
     }
-  | { readonly method: 'write'; readonly batch: EventBatchData }
+  /** `key`: the same number when the same batch comes again. */
+  | { readonly method: 'write'; readonly key: number; readonly batch: EventBatchData }
   | { readonly method: 'writeMetrics'; readonly batch: MetricBatch }
   | { readonly method: 'flush' }
   | { readonly method: 'reopen' }

@@ -4,6 +4,7 @@ import {
   checkSink,
   checkWriteResult,
   EventBatch,
+  type EventBatchData,
   type MetricBatch,
   resolveAccepts,
   resolveInterval,
@@ -11,6 +12,7 @@ import {
   type SinkContext,
   type SinkDefinition,
   type SinkTelemetry,
+  type WriteResult,
 } from '../../../plugins/sdk/index.js';
 import { messageOf, PipelineError } from '../error.js';
 import { loadSinkModule } from '../sink-module.js';
@@ -28,6 +30,7 @@ import type {
   Prepared,
   ToWorker,
 } from './messages.js';
+import { Unfinished } from './unfinished.js';
 
 /** Hosts one custom sink in a thread of its own. */
 
@@ -42,6 +45,7 @@ const port = workerData as MessagePort;
 const send = (message: FromWorker): void => port.postMessage(message);
 const stopping = new AbortController();
 const running = new Map<number, AbortController>();
+const unfinished = new Unfinished();
 let collecting: Promise<MetricBatch> | undefined;
 let collected: { resolve: (batch: MetricBatch) => void; reject: (error: Error) => void } | undefined;
 let name = '';
@@ -97,10 +101,8 @@ async function perform(ask: Ask, signal: AbortSignal): Promise<unknown> {
       directory = ask.directory;
       labels = ask.labels;
       return open();
-    case 'write': {
-      const view = { forms: accepts.events || [], numbers: accepts.numbers ?? 'bigint', sink: name };
-      return checkWriteResult(await sink.write!(new EventBatch(ask.batch, view), { signal }), 'write');
-    }
+    case 'write':
+      return write(ask.key, unfinished.take(ask.key) ?? ask.batch, signal);
     case 'writeMetrics':
       return checkWriteResult(await sink.writeMetrics!(ask.batch, { signal }), 'writeMetrics');
     case 'flush':
@@ -114,6 +116,18 @@ async function perform(ask: Ask, signal: AbortSignal): Promise<unknown> {
       return undefined;
     case 'fetch':
       return respond(ask.request, signal);
+  }
+}
+
+async function write(key: number, batch: EventBatchData, signal: AbortSignal): Promise<WriteResult> {
+  const view = { forms: accepts.events || [], numbers: accepts.numbers ?? 'bigint', sink: name };
+  let comesAgain = true;
+  try {
+    const result = checkWriteResult(await sink.write!(new EventBatch(batch, view), { signal }), 'write');
+    comesAgain = result.status === 'retry';
+    return result;
+  } finally {
+    if (comesAgain) unfinished.keep(key, batch);
   }
 }
 

@@ -227,16 +227,18 @@ describe('SeriesStore, entries', () => {
       const rows = worker.output(Object.values(buckets).map((count) => [['x'], count]));
       handle.apply({ ...rows, bucketValues: Float64Array.from(Object.keys(buckets), Number) }, time);
       const [series] = await seriesOf(store);
-      return series && [series.start, series.histogram!.bounds.join(), series.histogram!.counts.join()];
+      if (!series) return undefined;
+      const { start, born, histogram } = series;
+      return [[start, born], histogram!.bounds.join(), histogram!.counts.join()];
     };
-    expect(await read({ 1: 4, 5: 2 }, 1n)).toEqual([1n, '1,5', '4,2,0']);
-    expect(await read({ 1: 4, 5: 3, 10: 1 }, 2n)).toEqual([1n, '1,5,10', '4,3,1,0']);
+    expect(await read({ 1: 4, 5: 2 }, 1n)).toEqual([[1n, 1n], '1,5', '4,2,0']);
+    expect(await read({ 1: 4, 5: 3, 10: 1 }, 2n)).toEqual([[1n, 1n], '1,5,10', '4,3,1,0']);
     // Gone, though the whole is more.
-    expect(await read({ 5: 30, 10: 1 }, 3n)).toEqual([3n, '5,10', '30,1,0']);
-    expect(await read({ 1: 1, 5: 30, 10: 1 }, 4n)).toEqual([3n, '1,5,10', '1,30,1,0']);
-    expect(await read({ 1: 1, 5: 29, 10: 9 }, 5n)).toEqual([5n, '1,5,10', '1,29,9,0']);
+    expect(await read({ 5: 30, 10: 1 }, 3n)).toEqual([[3n, 1n], '5,10', '30,1,0']);
+    expect(await read({ 1: 1, 5: 30, 10: 1 }, 4n)).toEqual([[3n, 1n], '1,5,10', '1,30,1,0']);
+    expect(await read({ 1: 1, 5: 29, 10: 9 }, 5n)).toEqual([[5n, 1n], '1,5,10', '1,29,9,0']);
     expect(await read({}, 6n)).toBe(undefined);
-    expect(await read({ 1: 3 }, 7n)).toEqual([7n, '1', '3,0']);
+    expect(await read({ 1: 3 }, 7n)).toEqual([[7n, 7n], '1', '3,0']);
   });
 
   it('makes one family of each field, and says which', async () => {

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -111,6 +111,27 @@ describe('a sink in a worker of its own', () => {
     expect(totals(outlet).delivered).toBe(1);
     expect(host.counters.get('restarts_total')).toBe(0);
     expect(host.counters.get('errors_total') ?? 0).toBe(0);
+  });
+
+  it('may drop 300 MiB of buffers a write, of which only what it keeps counts', async () => {
+    const options = { how: 'litter', out: join(folder, 'out'), marker: join(folder, 'marker') };
+    const outlet = started(
+      host.outlet({}, { ...(await isolated('misbehaves.js', options)), timeout: 20_000 }),
+    );
+    for (let i = 0; i < 5; i++) outlet.offer(batchOf());
+    await until(() => totals(outlet).queued === 0, host);
+    expect(totals(outlet).delivered).toBe(5);
+    expect(host.counters.get('restarts_total')).toBe(0);
+  });
+
+  it('goes on with a batch in parts where its last attempt ended', async () => {
+    const outlet = started(host.outlet({}, await isolated('parts.js')));
+    outlet.offer(batchOf(4, { map: 'a' }));
+    outlet.offer(batchOf(2, { map: 'b' }));
+    await until(() => totals(outlet).queued === 0, host);
+    expect(totals(outlet)).toEqual({ received: 6, delivered: 6, queued: 0, lost: {} });
+    const sent = host.lines.flatMap((line) => /^info: ([ab] .*)/.exec(line)?.[1] ?? []);
+    expect(sent).toEqual(['a 0-4', 'a 0-2', 'a 2-4', 'a 2-4', 'b 0-2']);
   });
 
   it('that keeps its batches is replaced long before the machine has no memory, and every batch counts', async () => {
@@ -246,6 +267,17 @@ describe('a sink in a worker of its own', () => {
     outlet.offer(batchOf());
     await until(() => totals(outlet).delivered === 2, host);
     expect(totals(outlet)).toEqual({ received: 2, delivered: 2, queued: 0, lost: {} });
+  });
+
+  it('opens its files anew also where that is asked while it is being replaced', async () => {
+    const [log, go] = [join(folder, 'lives'), join(folder, 'go')];
+    const outlet = started(host.outlet({}, await isolated('dies-idle.js', { log, again: 0, go })));
+    outlet.offer(batchOf());
+    await until(() => existsSync(log) && readFileSync(log, 'utf8') === 'oo', host);
+    expect(outlet.reopen()).toBe(true);
+    writeFileSync(go, '');
+    await until(() => host.lines.includes('info: opened anew'), host);
+    expect(host.lines.filter((line) => line.includes('reopen'))).toEqual([]);
   });
 
   it('that is dead and idle does not hold up the end', async () => {

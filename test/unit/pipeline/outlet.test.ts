@@ -97,6 +97,27 @@ describe('an outlet', () => {
     expect(without.reopen()).toBe(false);
   });
 
+  it('has a sink that was opening when it was asked open its files anew afterwards', async () => {
+    let reopened = 0;
+    let open = (): void => {};
+    const sink = { write: never, reopen: async () => void reopened++, close() {} };
+    const outlet = host.outlet(
+      () =>
+        new Promise((resolve) => {
+          open = () => resolve(sink);
+        }),
+    );
+    outlet.start();
+    await tick(1);
+    expect(outlet.reopen()).toBe(false);
+    open();
+    await tick(1);
+    expect(reopened).toBe(1);
+    const stopped = outlet.stop(1_000);
+    await tick(2_000);
+    await stopped;
+  });
+
   it('runs as many writes at once as were declared, and no loop falls asleep', async () => {
     let running = 0;
     let most = 0;
@@ -652,6 +673,19 @@ describe('an outlet', () => {
       down = false;
       await tick(3_700);
       expect(seen).toEqual([4n]);
+    });
+
+    it('logs what of them was refused', async () => {
+      const outlet = host.outlet(
+        {
+          write: async () => ({ status: 'ok' }),
+          writeMetrics: async () => ({ status: 'ok', rejected: 2, error: 'too old' }),
+        },
+        { definition, interval: 1_000 },
+      );
+      outlet.start();
+      await tick(1_100);
+      expect(host.lines).toEqual(['warn: 2 metric points lost: too old']);
     });
 
     it('delivers events to a destination that takes no metrics', async () => {

@@ -370,7 +370,7 @@ describe('metrics', () => {
 
 it('reports of a histogram that the kernel keeps what each bucket has more, whatever the others do', async () => {
   await open({ temporality: 'delta', protocol: 'http/json', compression: 'none' });
-  const sent = async (time: bigint, start: bigint, buckets: Record<string, number>) => {
+  const sent = async (time: bigint, start: bigint, buckets: Record<string, number>, born = 1n) => {
     const counts = [...Object.values(buckets), 0];
     const histogram = {
       bounds: Object.keys(buckets).map(Number),
@@ -380,7 +380,7 @@ it('reports of a histogram that the kernel keeps what each bucket has more, what
     await writeMetrics({
       kind: 'metrics',
       time,
-      families: [{ name: 'h', type: 'histogram', help: '', series: [series({ start, histogram })] }],
+      families: [{ name: 'h', type: 'histogram', help: '', series: [series({ start, born, histogram })] }],
     });
     const { metrics } = JSON.parse(posts.at(-1)!.body.toString()).resourceMetrics[0].scopeMetrics[0];
     const [point] = metrics[0].histogram.dataPoints;
@@ -391,6 +391,8 @@ it('reports of a histogram that the kernel keeps what each bucket has more, what
   // A bucket is evicted, another one falls: the store starts the series again.
   expect(await sent(30n, 25n, { 5: 9, 10: 1 })).toEqual(['20', '5,10', '7,0,0', '7']);
   expect(await sent(40n, 35n, { 1: 2, 5: 3, 10: 4 })).toEqual(['30', '1,5,10', '2,3,3,0', '8']);
+  // The probe began anew, and has counted more than it had by then.
+  expect(await sent(50n, 45n, { 5: 1, 10: 7 }, 45n)).toEqual(['45', '5,10', '1,7,0', '8']);
 });
 
 describe('events', () => {
@@ -637,6 +639,20 @@ describe('answers', () => {
     ).toBe(undefined);
     expect(partialSuccess(Buffer.from('{"partialSuccess":null}'), true)).toEqual({ rejected: 0, words: '' });
     expect(partialSuccess(rejected(5, 'old'), false)).toEqual({ rejected: 5, words: 'old' });
+    const snake = '{"partial_success":{"rejected_log_records":"4","error_message":"old"}}';
+    expect(partialSuccess(Buffer.from(snake), true)).toEqual({ rejected: 4, words: 'old' });
+  });
+
+  it.each([
+    ['1.5', 1],
+    ['0.5', 0],
+    ['"NaN"', 0],
+    ['-3', 0],
+    ['1e300', Number.MAX_SAFE_INTEGER],
+    ['9223372036854775807', Number.MAX_SAFE_INTEGER],
+  ])('that reject %s events reject a whole number of them', (said, whole) => {
+    const body = Buffer.from(`{"partialSuccess":{"rejectedLogRecords":${said}}}`);
+    expect(partialSuccess(body, true)?.rejected).toBe(whole);
   });
 
   it('are read in the form that they say they have, and those that cannot be read are counted', async () => {
@@ -701,9 +717,11 @@ describe('answers', () => {
       return taken++ > 0 ? { status: 503 } : undefined;
     };
     expect(await writeMetrics(metricBatch(10n, { counter: 5 }))).toMatchObject({ status: 'retry' });
+    expect(counted.get('points_total')).toBe(1);
     refuse = () => undefined;
     expect(await writeMetrics(metricBatch(20n, { counter: 7 }))).toEqual({ status: 'ok' });
     expect(points(posts.at(-1)!)).toEqual(['2']);
+    expect([counted.get('points_total'), counted.get('rejected_points_total')]).toEqual([4, 0]);
   });
 });
 

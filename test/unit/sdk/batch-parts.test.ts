@@ -59,4 +59,45 @@ describe('BatchParts', () => {
     expect(await parts.write(batch, 8, send)).toEqual({ status: 'ok', rejected: 2, error: 'old' });
     expect(sent).toEqual(['0-8', '0-4', '4-8', '0-2', '2-4', '0-2', '2-4', '4-6', '6-8']);
   });
+
+  it('makes the most of its requests from the start where all is too large', async () => {
+    const tooLarge: PartResult = { status: 'split', error: 'too large', tooLarge: true };
+    const requestsOf = async (most: number, refusal: PartResult) => {
+      let requests = 0;
+      const { status } = await new BatchParts().write({}, 10_000, async (from, to) => {
+        requests++;
+        return to - from > most ? refusal : { status: 'ok' };
+      });
+      return { requests, status };
+    };
+    expect(await requestsOf(100, tooLarge)).toEqual({ requests: 255, status: 'ok' });
+    expect(await requestsOf(1, tooLarge)).toEqual({ requests: 257, status: 'drop' });
+    expect(await requestsOf(1, split)).toEqual({ requests: 65, status: 'drop' });
+  });
+
+  it.each([
+    [{ status: 'ok', rejected: Number.NaN }, /`rejected` is no number of events/],
+    [{ status: 'ok', rejected: 0.5 }, /`rejected` is no number of events/],
+    [{ status: 'fine' }, /unknown status/],
+    [undefined, /no object/],
+  ])('takes %o for no answer, and sends the part again', async (wrong, message) => {
+    const parts = new BatchParts();
+    const batch = {};
+    await expect(parts.write(batch, 2, async () => wrong as PartResult)).rejects.toThrow(message);
+    expect(await parts.write(batch, 2, async () => ({ status: 'ok' }))).toEqual({ status: 'ok' });
+  });
+
+  it('tells of each part as it is settled', async () => {
+    const told: number[][] = [];
+    const send = async (from: number, to: number): Promise<PartResult> => {
+      if (to - from > 2) return split;
+      if (from === 0) return { status: 'ok', rejected: 1 };
+      return from === 2 ? { status: 'drop' } : { status: 'retry' };
+    };
+    await new BatchParts().write({}, 8, send, (...settled) => told.push(settled));
+    expect(told).toEqual([
+      [2, 1],
+      [2, 2],
+    ]);
+  });
 });
