@@ -9,6 +9,7 @@ import type { Progress, Registries } from './registry/index.js';
 import type { ImageSource } from './source.js';
 import type { ImageStore } from './store.js';
 import {
+  copySignatures,
   keepSignature,
   keepSignatures,
   type PushedSignatures,
@@ -144,9 +145,14 @@ export async function pushImage(
   return { ...descriptor, signatures: pushed };
 }
 
+export interface CopiedImage extends Descriptor {
+  /** Why signatures of it were left behind. */
+  readonly faults: readonly string[];
+}
+
 /**
- * Copy an image from one store to another, verified, under another name. Returns its descriptor. `NOT_FOUND` where
- * `from` has none.
+ * Copy an image from one store to another, verified, under another name, and the signatures that were kept of it.
+ * `NOT_FOUND` where `from` has none.
  */
 export async function copyImage(
   from: ImageStore,
@@ -154,7 +160,7 @@ export async function copyImage(
   reference: Reference,
   name: Reference,
   options: TransferOptions = {},
-): Promise<Descriptor> {
+): Promise<CopiedImage> {
   const descriptor = await from.resolve(reference);
   if (descriptor === undefined)
     throw new OciError('NOT_FOUND', `no image ${reference.text} in the store ${from.folder}`);
@@ -165,7 +171,9 @@ export async function copyImage(
     if (!(await to.hasBlob(blob)))
       await to.putBlob({ descriptor: blob, bytes: await from.fetch(blob, { limit: MAX_PROGRAM }) });
   await to.putImage(name.text, top, manifests, blobs);
-  return descriptor;
+  // Not before the name, as with a pull.
+  const faults = await copySignatures(from, to, reference, [top, ...manifests], options.signal);
+  return { ...descriptor, faults };
 }
 
 async function readDocuments(

@@ -1,10 +1,14 @@
 import { spawnSync } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ImageStore } from '../../core/oci/index.js';
+import { ImageStore, parseReference } from '../../core/oci/index.js';
+import { KeptSignatures } from '../../core/oci/trust/kept-signatures.js';
+import type { SignatureImage } from '../../core/oci/trust/signature-image.js';
 import { BEE, isInstalled } from '../support/bee.js';
+import { payload, signatureImage, signedLayer } from '../support/signatures.js';
 
 describe.skipIf(process.getuid?.() !== 0 || !isInstalled('unshare'))(
   "root under sudo, and its caller's store (not root, or no unshare: skipped)",
@@ -40,8 +44,14 @@ describe.skipIf(process.getuid?.() !== 0 || !isInstalled('unshare'))(
       return { status, stdout, stderr };
     };
 
-    it('tags what the caller has, in its own store', async () => {
+    it('tags what the caller has, in its own store, with its signatures', async () => {
       const before = await caller.entries();
+      const subject = before[0]!.descriptor.digest;
+      const { privateKey } = generateKeyPairSync('ed25519');
+      const { manifest, blobs } = signatureImage(signedLayer(privateKey, payload(subject)));
+      const [config, ...layers] = blobs;
+      const signature = { manifest, config, layers } as unknown as SignatureImage;
+      await new KeptSignatures(caller).keep(subject, signature);
       const { status, stdout, stderr } = sudoBee('tag', 'localhost/mine:v1', 'localhost/ours:v2');
       expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
       const [image] = await root.entries();
@@ -49,6 +59,13 @@ describe.skipIf(process.getuid?.() !== 0 || !isInstalled('unshare'))(
       expect(image?.descriptor.digest).toBe(before[0]?.descriptor.digest);
       expect(Buffer.from((await root.readProbe('localhost/ours:v2'))!.program).toString()).toBe('ELF');
       expect(await caller.entries()).toEqual(before);
+      const kept: unknown[] = [];
+      for await (const found of new KeptSignatures(root).signatures(
+        parseReference('localhost/ours:v2'),
+        subject,
+      ))
+        kept.push('image' in found ? found.image.manifest.descriptor.digest : found);
+      expect(kept).toEqual([manifest.descriptor.digest]);
     });
 
     it("removes nothing of the caller's, and says so", async () => {

@@ -1,4 +1,5 @@
 export { AllowList } from './allow-list.js';
+export { copySignatures } from './copy-signatures.js';
 export { PublicKey } from './public-key.js';
 export { type PushedSignatures, pushSignatures } from './push-signatures.js';
 export type { Verified } from './verdict.js';
