@@ -27,6 +27,8 @@ export type OciErrorCode =
   | 'REFUSED'
   /** A registry's answer is not what the distribution specification says, or is not safe to follow. */
   | 'INVALID_RESPONSE'
+  /** `HTTP_PROXY` or `HTTPS_PROXY` names no proxy. */
+  | 'INVALID_PROXY'
   /** A file with credentials is damaged, or a credential helper fails. */
   | 'INVALID_CREDENTIALS'
   /** A file named as a public key is none, or of a kind that images are not verified with. */

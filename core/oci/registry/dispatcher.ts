@@ -51,20 +51,26 @@ export async function connections(options: ConnectionOptions): Promise<Connectio
   const idle = options.idleTimeout ?? 60_000;
   const common = { connect: tls, bodyTimeout: idle, headersTimeout: idle, maxHeaderSize: MAX_HEADERS };
   const direct = new undici.Agent(common);
-  // It knows no networks, so what goes by it is chosen here.
+  const noProxy = new NoProxy(env.no_proxy || env.NO_PROXY || '');
+  const forHttp = proxyOf(env, 'http_proxy');
+  const forHttps = proxyOf(env, 'https_proxy');
+  // It knows no networks, and sends HTTPS by the proxy for HTTP where that is the only one: what goes by it is chosen
+  // here.
   const proxied = new undici.EnvHttpProxyAgent({
     ...common,
     requestTls: tls,
     proxyTls: tls,
     proxyTunnel: false,
-    httpProxy: proxyUrl(env, 'http_proxy'),
-    httpsProxy: proxyUrl(env, 'https_proxy'),
+    httpProxy: forHttp.url ?? '',
+    httpsProxy: forHttps.url ?? '',
     noProxy: '',
   });
-  const noProxy = new NoProxy(env.no_proxy || env.NO_PROXY || '');
   const dispatcher = direct.compose((dispatch) => (request, handler) => {
-    const isDirect = request.origin === undefined || noProxy.covers(new URL(request.origin));
-    return isDirect ? dispatch(request, handler) : proxied.dispatch(request, handler);
+    const origin = request.origin === undefined ? undefined : new URL(request.origin);
+    if (origin === undefined || noProxy.covers(origin)) return dispatch(request, handler);
+    const { url, mistake } = origin.protocol === 'https:' ? forHttps : forHttp;
+    if (mistake !== undefined) throw mistake;
+    return url === undefined ? dispatch(request, handler) : proxied.dispatch(request, handler);
   });
   return {
     fetch: undici.fetch,
@@ -75,17 +81,26 @@ export async function connections(options: ConnectionOptions): Promise<Connectio
   };
 }
 
+/** Neither: none is asked for. `mistake`: of whoever named it, told when something is to go by it. */
+interface ProxySetting {
+  readonly url?: string;
+  readonly mistake?: OciError;
+}
+
 /** As Go's tools and curl take it: without a scheme, HTTP is meant. The value may hold a password: no error shows it. */
-function proxyUrl(env: NodeJS.ProcessEnv, lower: string): string {
+function proxyOf(env: NodeJS.ProcessEnv, lower: string): ProxySetting {
   const upper = lower.toUpperCase();
   const text = env[lower] || env[upper];
-  if (!text) return '';
+  if (!text) return {};
   const url = text.includes('://') ? text : `http://${text}`;
-  if (URL.canParse(url) && /^(?:https?|socks5?):$/.test(new URL(url).protocol)) return url;
-  throw new OciError(
-    'UNREACHABLE',
-    `the proxy that ${env[lower] ? lower : upper} names is no URL of HTTP or HTTPS, like http://proxy.example:3128`,
-  );
+  if (URL.canParse(url) && /^(?:https?|socks5?):$/.test(new URL(url).protocol)) return { url };
+  const name = env[lower] ? lower : upper;
+  return {
+    mistake: new OciError(
+      'INVALID_PROXY',
+      `the proxy that ${name} names is no URL of HTTP or HTTPS, like http://proxy.example:3128`,
+    ),
+  };
 }
 
 function certificateAuthorities(caFile: string | undefined, env: NodeJS.ProcessEnv): string[] | undefined {

@@ -172,6 +172,8 @@ export function connectionError(
     return new Transient(error);
   }
   const root = rootCause(error);
+  // The proxy's settings are looked at with the first request that needs one.
+  if (root instanceof OciError) return root;
   const code = errnoOf(root) ?? '';
   if (code === 'UND_ERR_HEADERS_OVERFLOW') {
     return new OciError('INVALID_RESPONSE', `${shown(url)}: the headers of the answer are too large`, {

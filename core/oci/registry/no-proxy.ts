@@ -8,7 +8,8 @@ const DEFAULT_PORTS: Readonly<Record<string, number>> = { 'http:': 80, 'https:':
 /**
  * Which hosts `NO_PROXY` takes from the proxy, as Go's tools and curl read it (golang.org/x/net/http/httpproxy): names
  * with all that is below them, addresses, networks (`10.0.0.0/8`), each but a network with a port if so wished, and `*`
- * for all; between them commas or blanks. What cannot be read covers nothing. This machine is always covered: its
+ * for all; between them commas or blanks. Where the two differ, curl is followed: a dot in front of a name says nothing
+ * (Go then takes what is below it only). What cannot be read covers nothing. This machine is always covered: its
  * registries are spoken to without TLS, and a proxy has another `localhost`.
  */
 export class NoProxy {
@@ -34,6 +35,9 @@ function entryOf(text: string): Covers {
   const [, network, prefix] = /^(.+)\/(\d{1,3})$/.exec(text) ?? [];
   if (network !== undefined) return inNetwork(bareAddress(network), Number(prefix));
   const [, name = text, port] = /^(\[.+\]|[^:]+):(\d{1,5})$/.exec(text) ?? [];
+  // A port that is none.
+  if (port === undefined && name.includes(':') && isIP(name.replace(/^\[(.*)\]$/, '$1')) === 0)
+    return () => false;
   const isNamed = named(bareAddress(name).toLowerCase());
   return (host, its) => isNamed(host, its) && (port === undefined || Number(port) === its);
 }

@@ -72,11 +72,39 @@ describe('a proxy', () => {
     'that is none is told of by the name of its variable: %s',
     async (text) => {
       const error = await tags({ http_proxy: text }).catch((error: unknown) => error);
-      expect(error).toMatchObject({ code: 'UNREACHABLE' });
+      expect(error).toMatchObject({ code: 'INVALID_PROXY' });
       expect((error as Error).message).toMatch(/^the proxy that http_proxy names is no URL/);
       expect((error as Error).message).not.toContain('secret');
     },
   );
+
+  it('for HTTP is not used for HTTPS', async () => {
+    const tunnelled: (string | undefined)[] = [];
+    const tunnel = createPlainServer()
+      .on('connect', ({ url }, socket) => {
+        tunnelled.push(url);
+        socket.destroy();
+      })
+      .listen(0, '127.0.0.1');
+    await once(tunnel, 'listening');
+    const url = `http://127.0.0.1:${(tunnel.address() as AddressInfo).port}`;
+    const registries = new Registries({ env: { HTTP_PROXY: url }, attempts: 1, connectTimeout: 500 });
+    try {
+      const asked = registries.tags(parseReference('registry.invalid/a/b'));
+      await expect(asked).rejects.toMatchObject({ code: 'UNREACHABLE' });
+      expect(tunnelled).toEqual([]);
+    } finally {
+      await registries.close();
+      tunnel.close();
+    }
+  });
+
+  it('that is none is in the way of nothing that goes without', async () => {
+    const env = { HTTP_PROXY: 'ftp://proxy.example' };
+    expect(await tags({ HTTP_PROXY: proxy.host, HTTPS_PROXY: 'ftp://proxy.example' })).toEqual(['by-proxy']);
+    expect(await tags(env, proxy.host)).toEqual(['by-proxy']);
+    await expect(tags({ ...env, NO_PROXY: '*' })).rejects.toMatchObject({ code: 'UNREACHABLE' });
+  });
 
   it('is never used for this machine', async () => {
     const registry = await WebServer.start((_request, response) =>
@@ -189,7 +217,11 @@ describe('NO_PROXY', () => {
       ['http://[fe00::1]', 'http://[2001:db8::1]', 'http://10.0.0.1'],
     ],
     // What cannot be read.
-    ['10.0.0.0/33,a.example/8,/,:,10.0.0.0/,[::1', [], ['http://10.0.0.1', 'http://a.example']],
+    [
+      '10.0.0.0/33,a.example/8,/,:,10.0.0.0/,[::1,b.example:123456,[2001:db8::1]:123456,b.example:x',
+      [],
+      ['http://10.0.0.1', 'http://a.example', 'http://b.example', 'http://[2001:db8::1]'],
+    ],
   ];
   it.each(all)('%j covers %j, not %j', (list, covered, others) => {
     const none = new NoProxy(list);
