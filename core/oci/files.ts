@@ -107,7 +107,8 @@ export async function writeAtomically(
 
 /**
  * Like {@link writeAtomically}, but `false` and nothing changed when `path` exists already. Where the file system has
- * no hard links (FAT, some of FUSE), only the creation is atomic: for a moment, the file may lack its content.
+ * no hard links (FAT, some of FUSE), only the creation is atomic: for a moment, or for ever if the process is killed
+ * then, the file may lack its content. So it is for locks.
  */
 export async function createAtomically(path: string, bytes: Uint8Array, scratch: string): Promise<boolean> {
   const temporary = await writeScratch(bytes, scratch, path);

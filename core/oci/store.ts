@@ -3,11 +3,10 @@ import { join } from 'node:path';
 import type { Descriptor } from './descriptor.js';
 import { type Digest, digestOf, digestParts } from './digest.js';
 import { errnoOf, ioError, OciError } from './error.js';
-import { createAtomically, isOwnFolder, makeFolder, readRegularFile, writeAtomically } from './files.js';
+import { isOwnFolder, makeFolder, readRegularFile, writeAtomically } from './files.js';
 import { removeGarbage } from './garbage.js';
 import { type Blob, buildProbeImage, type Probe, type ProbeDetails, readProbe } from './image.js';
-import { encodeJson } from './json.js';
-import { checkLayoutVersion } from './layout-version.js';
+import { hasLayoutVersion, LAYOUT_BYTES, LAYOUT_FILE } from './layout-version.js';
 import { removeLeftovers } from './leftovers.js';
 import { MAX_MANIFEST } from './limits.js';
 import { type LockOptions, withLock } from './lock.js';
@@ -262,8 +261,8 @@ export class ImageStore implements ImageSource {
   async #create(): Promise<string> {
     await makeFolder(this.folder);
     const root = await this.#root();
-    await checkLayoutVersion(root);
-    await createAtomically(join(root, 'oci-layout'), encodeJson({ imageLayoutVersion: '1.0.0' }), root);
+    // Two who find none write the same.
+    if (!(await hasLayoutVersion(root))) await writeAtomically(join(root, LAYOUT_FILE), LAYOUT_BYTES, root);
     return root;
   }
 

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -47,6 +47,15 @@ describe('one store', () => {
     expect(await readAll(store)).toBe(60);
     expect(scratch(store)).toEqual([]);
   }, 120_000);
+
+  it('takes an oci-layout without content for none', async () => {
+    const path = join(folder, 'store');
+    mkdirSync(path);
+    writeFileSync(join(path, 'oci-layout'), '');
+    await new ImageStore(path).putProbe('localhost/a:v1', randomBytes(100));
+    expect(readFileSync(join(path, 'oci-layout'), 'utf8')).toBe('{"imageLayoutVersion":"1.0.0"}');
+    expect(await readAll(path)).toBe(1);
+  });
 
   it('takes what several bee do to it at once', async () => {
     const path = join(folder, 'store');
@@ -169,7 +178,11 @@ describe.skipIf(!isInstalled('strace'))('a file system without hard links (strac
     // What FAT answers, put in by strace.
     const inject = ['-f', '-qq', '-o', calls, '-e', 'inject=link,linkat:error=EPERM'];
     run('strace', ...inject, process.execPath, WRITER, store, 'a', '2', '500');
-    expect(readFileSync(calls, 'utf8')).toMatch(/link.*EPERM.*INJECTED/);
+    const traced = readFileSync(calls, 'utf8');
+    expect(traced).toMatch(/link.*EPERM.*INJECTED/);
+    // Others would read it before it has its content.
+    expect(traced).toMatch(/rename.*oci-layout"/);
+    expect(traced).not.toMatch(/open.*oci-layout".*O_CREAT/);
     expect(await readAll(store)).toBe(2);
     expect(scratch(store)).toEqual([]);
   });
