@@ -130,7 +130,6 @@ async function write(
   const text = skeletonText(
     { kind, map, output, attach },
     file === '-' ? `${kind.plural}.c` : basename(file),
-    commandName(host.env),
   );
   if (file === '-') {
     prompts?.end('Here it is:');
@@ -140,7 +139,7 @@ async function write(
   await writeSource(file, text, options.force === true, host.cwd);
   prompts?.end(`Wrote ${file}`);
   terminal.print(file);
-  terminal.progress(`Build it: ${commandName(host.env)} build ${file} localhost/${kind.plural}:v1`);
+  terminal.progress(`Build it: ${commandName(host)} build ${file} localhost/${kind.plural}:v1`);
 }
 
 /** On a terminal only. In a pipe, every answer must be a flag. */

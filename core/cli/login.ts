@@ -31,7 +31,7 @@ export function loginCommand(host: Host): Command {
         plainHttp: options.plainHttp,
         caFile: options.caFile,
         env: host.env,
-        login: `${commandName(host.env)} login`,
+        login: `${commandName(host)} login`,
         credential: () => Promise.resolve(credential),
       });
       try {

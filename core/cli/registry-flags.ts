@@ -39,7 +39,7 @@ export function openRegistries(flags: RegistryFlags, context: Context): Registri
     plainHttp: flags.plainHttp,
     caFile: flags.caFile,
     env: context.host.env,
-    login: `${commandName(context.host.env)} login`,
+    login: `${commandName(context.host)} login`,
     credential: credentialOf(flags, context),
   });
 }

@@ -23,7 +23,7 @@ export function rmCommand(host: Host): Command {
             throw new CliError(
               'IO',
               `${reference.text} is in ${having.folder}, which is only read: it is of the user who called sudo`,
-              { hint: `Without sudo: ${commandName(host.env)} rm ${reference.text}` },
+              { hint: `Without sudo: ${commandName(host)} rm ${reference.text}` },
             );
           const { descriptor, freed } = await store.remove(reference);
           removed++;

@@ -9,12 +9,12 @@ export interface SkeletonChoice {
   readonly attach: AttachChoice;
 }
 
-/** The source of a probe that builds, loads and reports as it is. `bee`: what the user types for it. */
-export function skeletonText(choice: SkeletonChoice, fileName: string, bee = 'bee'): string {
+/** The source of a probe that builds, loads and reports as it is. It calls `bee` so: others read it, elsewhere. */
+export function skeletonText(choice: SkeletonChoice, fileName: string): string {
   const { kind, attach } = choice;
   const form = kind.forms.find((one) => one.attach === attach)!;
   const parts = [
-    head(kind, fileName, bee),
+    head(kind, fileName),
     includes(kind),
     kind.preamble,
     kind.measures === 'time' ? shortest(kind) : undefined,
@@ -28,7 +28,7 @@ export function skeletonText(choice: SkeletonChoice, fileName: string, bee = 'be
   return `${parts.filter((part) => part !== undefined).join('\n\n')}\n`;
 }
 
-function head({ summary, notes }: ProbeKind, fileName: string, bee: string): string {
+function head({ summary, notes }: ProbeKind, fileName: string): string {
   const name = fileName
     .replace(/\.[^.]*$/, '')
     .toLowerCase()
@@ -36,10 +36,10 @@ function head({ summary, notes }: ProbeKind, fileName: string, bee: string): str
   const image = `localhost/${name.replace(/^-+|-+$/g, '') || 'probe'}:v1`;
   return [
     `// ${summary[0]!.toUpperCase()}${summary.slice(1)}.`,
-    ...notes.map((line) => `// ${line.replace('sudo bee ', `sudo ${bee} `)}`.trimEnd()),
+    ...notes.map((line) => `// ${line}`.trimEnd()),
     '//',
-    `//   ${bee} build ${fileName} ${image}`,
-    `//   sudo ${bee} run ${image}`,
+    `//   bee build ${fileName} ${image}`,
+    `//   sudo bee run ${image}`,
   ].join('\n');
 }
 
