@@ -33,15 +33,17 @@ export async function readReferrersTag(
   return Array.isArray(manifests) ? manifests : [];
 }
 
-/** Writes in vain before it is given up: others write the same index meanwhile. */
+/** Looks in vain before it is given up: others write the same index meanwhile, or the registry shows an old one. */
 const ROUNDS = 6;
-/** ms between a write and the look whether it is still there: half to the whole of it. */
+/** ms between a write and the look whether it is still there, half to the whole of it; doubles each time. */
 const LOOK_AGAIN_MS = 100;
+const MAX_LOOK_AGAIN_MS = 2_000;
 
 /**
  * Add a manifest to the index under its subject's tag; what others wrote there stays. Registries of that age have no
  * conditional requests, so that of two who write at the same moment one takes the other's entry away: it is looked for
- * after the write, and put there again. `REFUSED` where that does not end.
+ * after the write, and put there again. A registry may show for a while what was there before the write: an index that
+ * a write was based on already is not written to again. `REFUSED` where the entry does not come to stay, after 5 s.
  */
 export function addToReferrersTag(
   connection: Connection,
@@ -54,8 +56,10 @@ export function addToReferrersTag(
   const where = `${network.registry}/${network.repository}:${tag}`;
   const { digest } = referrer.descriptor;
   return connection.inTurn(where, async () => {
+    /** Digests of the indexes that writes were based on which the registry took. */
+    const replaced = new Set<Digest | undefined>();
     for (let round = 1; ; round++) {
-      const { index, etag } = await readIndex(connection, network, subject, signal);
+      const { index, etag, content } = await readIndex(connection, network, subject, signal);
       const listed = entriesOf(index, where);
       if (listed.some((entry) => isRecord(entry) && entry.digest === digest)) return;
       if (listed.length >= MAX_DESCRIPTORS)
@@ -63,24 +67,32 @@ export function addToReferrersTag(
           'TOO_LARGE',
           `${where} lists ${listed.length} referrers already: no more are added`,
         );
+      const isOld = replaced.has(content);
       if (round > ROUNDS)
         throw new OciError(
           'REFUSED',
-          `${where} loses ${digest} to others that write it at the same time: push again`,
+          isOld
+            ? `${digest} cannot be seen yet in ${where}, though its registry took it: push again if it stays so`
+            : `${where} loses ${digest} to others that write it at the same time: push again`,
         );
-      const bytes = encodeJson({ ...index, manifests: [...listed, entryOf(referrer)] });
-      const descriptor = { mediaType: INDEX, digest: digestOf(bytes), size: bytes.length };
-      // A proxy may make an ETag of its own, which nothing ever matches: the last rounds do without.
-      const ifMatch = round > ROUNDS / 2 ? undefined : etag;
-      await uploadManifest(connection, network, { descriptor, bytes }, tag, signal, ifMatch);
-      await pause(signal);
+      if (!isOld) {
+        const bytes = encodeJson({ ...index, manifests: [...listed, entryOf(referrer)] });
+        const descriptor = { mediaType: INDEX, digest: digestOf(bytes), size: bytes.length };
+        // A proxy may make an ETag of its own, which nothing ever matches: the last rounds do without.
+        const ifMatch = round > ROUNDS / 2 ? undefined : etag;
+        const blob = { descriptor, bytes };
+        const { isStale } = await uploadManifest(connection, network, blob, tag, signal, ifMatch);
+        if (!isStale) replaced.add(content);
+      }
+      await pause(round, signal);
     }
   });
 }
 
-async function pause(signal: AbortSignal | undefined): Promise<void> {
+async function pause(round: number, signal: AbortSignal | undefined): Promise<void> {
+  const most = Math.min(LOOK_AGAIN_MS * 2 ** (round - 1), MAX_LOOK_AGAIN_MS);
   try {
-    await sleep(LOOK_AGAIN_MS * (0.5 + Math.random() / 2), undefined, signal === undefined ? {} : { signal });
+    await sleep(most * (0.5 + Math.random() / 2), undefined, signal === undefined ? {} : { signal });
   } catch (cause) {
     throw new OciError('ABORTED', 'interrupted while writing the referrers of an image', { cause });
   }
@@ -95,12 +107,13 @@ function entriesOf({ manifests = [] }: Record<string, unknown>, where: string): 
   return manifests;
 }
 
+/** `content`: digest of its bytes; none where there is no such tag. */
 async function readIndex(
   connection: Connection,
   network: NetworkReference,
   subject: Digest,
   signal: AbortSignal | undefined,
-): Promise<{ readonly index: Record<string, unknown>; readonly etag?: string }> {
+): Promise<{ readonly index: Record<string, unknown>; readonly content?: Digest; readonly etag?: string }> {
   const tag = referrersTag(subject);
   const refuse = (why: string) =>
     new OciError(
@@ -113,7 +126,7 @@ async function readIndex(
     const document = parsed(bytes);
     if (!isRecord(document)) throw refuse('it is not a JSON object');
     // One that is weak never matches (RFC 9110, 13.1.1).
-    return { index: document, ...(etag?.startsWith('"') ? { etag } : {}) };
+    return { index: document, content: digestOf(bytes), ...(etag?.startsWith('"') ? { etag } : {}) };
   } catch (error) {
     if (error instanceof OciError && error.code === 'NOT_FOUND')
       return { index: { schemaVersion: 2, mediaType: INDEX, manifests: [] } };
