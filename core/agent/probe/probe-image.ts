@@ -4,6 +4,7 @@ import {
   AllowList,
   type ImageStores,
   OciError,
+  type OciErrorCode,
   openStores,
   type Probe,
   parseReference,
@@ -107,6 +108,7 @@ async function pulledOrStored(
   try {
     return await pull(reference, reading, registries);
   } catch (error) {
+    if (isOwn(error)) return await storedIfSame(reference, reading, registries, error);
     if (!isDown(error)) throw answered(error);
     const probe = await readStored(reference, reading, registries).catch((failure) => {
       throw failure instanceof OciError && failure.code === 'NOT_FOUND' ? error : failure;
@@ -124,6 +126,40 @@ async function pulledOrStored(
 function isDown(error: unknown): boolean {
   if (!(error instanceof OciError)) return false;
   return error.code === 'UNREACHABLE' || (error.code === 'UNTRUSTED' && isDown(error.cause));
+}
+
+/** What goes wrong on this machine: of a store that is full, read-only, locked or damaged, and of its settings. */
+const OWN: ReadonlySet<string> = new Set<OciErrorCode>([
+  'IO',
+  'LOCKED',
+  'UNSAFE_PATH',
+  'INVALID_STORE',
+  'INVALID_PROXY',
+  'INVALID_CREDENTIALS',
+]);
+
+function isOwn(error: unknown): error is OciError {
+  return error instanceof OciError && OWN.has(error.code);
+}
+
+/** A store that cannot be written runs what it has where that is what the registry has; `error` is thrown otherwise. */
+async function storedIfSame(
+  reference: Reference,
+  reading: Reading,
+  registries: Registries,
+  error: OciError,
+): Promise<Probe> {
+  const { settings, stop, log } = reading;
+  const signal = AbortSignal.any([AbortSignal.timeout(settings.pullTimeout), stop]);
+  const there = await registries.resolve(withDefaultTag(reference), { signal }).catch(() => undefined);
+  if (there === undefined) throw error;
+  const probe = await readStored(reference, reading, registries).catch((failure) => {
+    throw failure instanceof OciError && failure.code === 'UNTRUSTED' ? failure : error;
+  });
+  // The first document is what the name stands for.
+  if (probe.documents[0]?.descriptor.digest !== there.digest) throw error;
+  log.warn(`pulling failed, but the store has the registry's image, which is used: ${error.message}`);
+  return probe;
 }
 
 function answered(error: unknown): unknown {

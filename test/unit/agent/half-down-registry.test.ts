@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
@@ -15,6 +15,62 @@ import { answer, WebServer } from '../../support/web-server.js';
 
 const STORE = fileURLToPath(new URL('../../fixtures/bumblebee/store', import.meta.url));
 const scratch = scratchOci('bee-half-down-');
+
+/** As the agent reads a probe's image with `pull: always`. */
+function readAlways(probe: object, lines: string[]): ReturnType<typeof readProbeImage> {
+  const loaded = parseConfig(
+    JSON.stringify({
+      probes: [{ ...probe, pull: 'always' }],
+      agent: { storage: scratch.store.folder },
+    }),
+    join(scratch.folder, 'probes.yaml'),
+    {},
+  );
+  const log = createLogger({
+    level: 'info',
+    terminal: false,
+    color: false,
+    write: (line) => lines.push(line),
+  });
+  return readProbeImage(loaded.config.probes[0]!, loaded.config.agent, {
+    log,
+    stop: new AbortController().signal,
+    onPull: () => undefined,
+  });
+}
+
+it.each([
+  ['the same', '', 'runs it'],
+  ['another', ' ', 'tells of the store, and not of the registry'],
+])('pull: always, where the store takes nothing and the registry has %s image, %s', async (_image, more) => {
+  cpSync(STORE, scratch.store.folder, { recursive: true });
+  const execs = parseReference('localhost:5000/fixtures/execs:v1');
+  const { digest, mediaType } = (await scratch.store.resolve(execs))!;
+  const blob = join(scratch.store.folder, 'blobs', 'sha256', digest.slice(7));
+  const manifest = `${readFileSync(blob, 'utf8')}${more}`;
+  scratch.server = await WebServer.start((request, response) =>
+    request.url?.includes('/manifests/') && !request.url.endsWith('.sig')
+      ? answer(response, 200, manifest, { 'content-type': mediaType })
+      : answer(response, 404, '{}'),
+  );
+  const image = `${scratch.server.host}/a/b:v1`;
+  await scratch.store.tag(execs, parseReference(image));
+  // No lock can be taken, as root either.
+  mkdirSync(join(scratch.store.folder, '.lock'));
+  const lines: string[] = [];
+  const reading = readAlways({ image }, lines);
+  if (more === '') {
+    expect(await reading).toMatchObject({ digest });
+    expect(lines.join('\n')).toContain("the store has the registry's image, which is used: ");
+  } else {
+    await expect(reading).rejects.toMatchObject({
+      code: 'UNSAFE_PATH',
+      message: expect.stringMatching(
+        /\.lock is a symbolic link or a special file, which a store may not have$/,
+      ),
+    });
+  }
+});
 
 it.each([
   [503, 'runs the signed image of the store'],
@@ -42,25 +98,7 @@ it.each([
   const name = `${scratch.server.host}/a/b:v1`;
   await scratch.store.tag(execs, parseReference(name));
   const lines: string[] = [];
-  const loaded = parseConfig(
-    JSON.stringify({
-      probes: [{ image: name, pull: 'always', verify: { key } }],
-      agent: { storage: scratch.store.folder },
-    }),
-    join(scratch.folder, 'probes.yaml'),
-    {},
-  );
-  const log = createLogger({
-    level: 'info',
-    terminal: false,
-    color: false,
-    write: (line) => lines.push(line),
-  });
-  const reading = readProbeImage(loaded.config.probes[0]!, loaded.config.agent, {
-    log,
-    stop: new AbortController().signal,
-    onPull: () => undefined,
-  });
+  const reading = readAlways({ image: name, verify: { key } }, lines);
   if (status === 404) await expect(reading).rejects.toMatchObject({ code: 'UNTRUSTED' });
   else {
     expect(await reading).toMatchObject({ digest });
