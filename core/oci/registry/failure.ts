@@ -37,7 +37,9 @@ export async function uploadFailure(
 ): Promise<OciError | Transient> {
   const { status } = response;
   const error = await failure(response, url, what);
-  return error instanceof OciError && (status === 404 || status === 416) ? new Transient(error) : error;
+  return error instanceof OciError && (status === 404 || status === 416)
+    ? new Transient(error, undefined, true)
+    : error;
 }
 
 function whoAnswers(response: Response, url: URL): string {

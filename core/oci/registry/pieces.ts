@@ -55,6 +55,8 @@ async function sendPiece(
       if (!(error instanceof Transient)) throw error;
       const there = await position(connection, network, at.place, signal);
       if (there === undefined || there.offset < at.offset || there.offset > end) throw error;
+      // It names the place that it has just refused.
+      if (error.isLost && there.offset === at.offset) throw error;
       // A registry that takes a little each time is waited for no less, but not given up.
       if (there.offset > at.offset) attempt = 1;
       await afterFailure(error, attempt, connection.options, signal);

@@ -7,11 +7,14 @@ export class Transient extends Error {
   readonly error: OciError;
   /** What the server asked for in Retry-After, ms. */
   readonly after: number | undefined;
+  /** An upload that the registry has not as we have it: the same request is answered the same. */
+  readonly isLost: boolean;
 
-  constructor(error: OciError, after?: number) {
+  constructor(error: OciError, after?: number, isLost = false) {
     super(error.message, { cause: error });
     this.error = error;
     this.after = after;
+    this.isLost = isLost;
   }
 }
 

@@ -180,6 +180,16 @@ describe('an upload', () => {
     expect(state.begun).toBe(2);
   });
 
+  it('begins anew where the registry refuses the piece that it asks for', async () => {
+    const { state, push } = await uploadServer({
+      onPatch: (n, request, response) =>
+        n >= 3 && /\/uploads\/1\?/.test(request.url ?? '') && answer(response, 416, '{}'),
+    });
+    expect(await push()).toBe('pushed');
+    expect(state.whole?.equals(BYTES)).toBe(true);
+    expect(state.begun).toBe(2);
+  });
+
   it('is given up where the registry loses it each time', async () => {
     const { push } = await uploadServer({
       tellsPosition: false,
