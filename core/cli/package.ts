@@ -85,8 +85,8 @@ lines. It needs the rights to load BPF programs, and the host's tracefs:
 
 The image has this machine's architecture. With SOURCE_DATE_EPOCH set, the image says so as its time of creation.
 
-Without --push, --layout and --archive, the image is loaded into Docker or Podman, whichever answers here; where
-neither does, it is written to ./NAME.tar.
+Without --push, --layout and --archive, the image is loaded into Docker, or into Podman where Docker does not answer;
+where neither does, it is written to ./NAME.tar.
 
 Examples:
   bee package localhost:5000/probes/execs:v1 execs:v1
@@ -105,7 +105,7 @@ async function packageProbe(
   const probe = parseReference(source);
   const target = parseReference(taggedName(parseReference(imageName)));
   const name = target.text;
-  const place = await placeOf(options, target, context);
+  const { place, why } = await placeOf(options, target, context);
   const epoch = epochOf(host.env.SOURCE_DATE_EPOCH);
   const params = Object.fromEntries(
     options.param.map(parseParam).map(({ name: key, value }) => [key, value]),
@@ -142,9 +142,12 @@ async function packageProbe(
       terminal.progress(`Wrote ${name} to ${place.layout}`);
     }
     if (place.archive !== undefined) {
-      await guarded(place.archive, writeArchive(resolve(host.cwd, place.archive), name, image, epoch));
-      if (options.archive !== undefined) terminal.progress(`Wrote ${name} to ${place.archive}`);
-      else terminal.error(`Neither Docker nor Podman answers here: wrote ${name} to ${place.archive}`);
+      const path = resolve(host.cwd, place.archive);
+      const writing = writeArchive(path, name, image, { epoch, replace: why === undefined });
+      await guarded(place.archive, writing);
+      if (why === undefined) terminal.progress(`Wrote ${name} to ${place.archive}`);
+      else
+        terminal.error(`Neither Docker nor Podman answers here (${why}): wrote ${name} to ${place.archive}`);
     }
     if (options.push) {
       const progress = new TransferProgress(terminal);
@@ -172,22 +175,31 @@ interface Place {
   readonly engine?: Engine;
 }
 
-/** As the flags say; without one, as BumbleBee does: this machine's engine. Where none answers, a file to load. */
+/**
+ * As the flags say; without one, as BumbleBee does: this machine's engine. Where none answers, for
+ * the reason `why`, a file to load, which must not be there.
+ */
 async function placeOf(
   { layout, archive, push }: PackageOptions,
   target: Reference,
   { host }: Context,
-): Promise<Place> {
+): Promise<{ readonly place: Place; readonly why?: string }> {
   if (layout !== undefined || archive !== undefined || push)
-    return { ...(layout === undefined ? {} : { layout }), ...(archive === undefined ? {} : { archive }) };
-  const engine = await findEngine(host);
-  if (engine !== undefined) return { engine };
+    return {
+      place: { ...(layout === undefined ? {} : { layout }), ...(archive === undefined ? {} : { archive }) },
+    };
+  const found = await findEngine(host);
+  if ('engine' in found) return { place: { engine: found.engine } };
   const file = `./${shortName(target)}.tar`;
   if (existsSync(resolve(host.cwd, file)))
-    throw new CliError('IO', `neither Docker nor Podman answers here, and ${file} exists already`, {
-      hint: `To replace it: --archive ${file}. --push and --layout write elsewhere.`,
-    });
-  return { archive: file };
+    throw new CliError(
+      'IO',
+      `neither Docker nor Podman answers here (${found.why}), and ${file} exists already`,
+      {
+        hint: `To replace it: --archive ${file}. --push and --layout write elsewhere.`,
+      },
+    );
+  return { place: { archive: file }, why: found.why };
 }
 
 /** A user's name and password are for the registry that is written to: another one never sees them. */

@@ -340,7 +340,8 @@ wait $agent
     const { code, stdout, stderr } = await bee(args, options);
     expect({ code, stderr }).toEqual({
       code: 0,
-      stderr: 'Neither Docker nor Podman answers here: wrote execs:v1 to ./execs.tar\n',
+      stderr:
+        'Neither Docker nor Podman answers here (docker: not installed; podman: not installed): wrote execs:v1 to ./execs.tar\n',
     });
     expect(JSON.parse(stdout)).toMatchObject({ image: 'execs:v1', archive: './execs.tar' });
     const before = sha256(readFileSync(path('execs.tar')));

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { open, rename, rm } from 'node:fs/promises';
+import { constants, copyFile, link, open, rename, rm } from 'node:fs/promises';
 import { mediaTypes, networkReference, parseReference } from '../../oci/index.js';
 import { blobPath, type LayerContent } from './base-image.js';
 import { type ContainerImage, descriptorOf } from './container-image.js';
@@ -7,12 +7,12 @@ import { TAR_END, tarHeader, tarPadding } from './tar.js';
 import { verified } from './verified.js';
 import { contents } from './write-layout.js';
 
-/** {@link archiveOf} in a file: whole or not at all. */
+/** {@link archiveOf} in a file: whole or not at all. Rejects with EEXIST where there is one that is not to be replaced. */
 export async function writeArchive(
   path: string,
   name: string,
   image: ContainerImage,
-  epoch: number,
+  { epoch, replace }: { readonly epoch: number; readonly replace: boolean },
 ): Promise<void> {
   const temporary = `${path}.${randomBytes(6).toString('hex')}`;
   try {
@@ -22,9 +22,19 @@ export async function writeArchive(
     } finally {
       await file.close();
     }
-    await rename(temporary, path);
+    await (replace ? rename(temporary, path) : create(temporary, path));
   } finally {
     await rm(temporary, { force: true });
+  }
+}
+
+async function create(temporary: string, path: string): Promise<void> {
+  try {
+    await link(temporary, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw error;
+    // A file system without hard links.
+    await copyFile(temporary, path, constants.COPYFILE_EXCL);
   }
 }
 
