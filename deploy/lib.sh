@@ -39,3 +39,21 @@ build_project() {
     touch dist/.built
   fi
 }
+
+# count_tests CONFIG NAME MORE [FILES]: run vitest, then say on one line what became of the tests, and MORE. Sets $passed.
+count_tests() {
+  local config=$1 name=$2 more=$3 report code=0
+  shift 3
+  report=$(mktemp)
+  node node_modules/vitest/vitest.mjs run --config "$config" \
+    --reporter=default --reporter=json --outputFile.json="$report" "$@" || code=$?
+  node -e '
+const [report, name, more] = process.argv.slice(1);
+const { numPassedTests, numFailedTests, numFailedTestSuites, numPendingTests } = JSON.parse(require("fs").readFileSync(report, "utf8"));
+const failed = Math.max(numFailedTests, numFailedTestSuites > 0 && numFailedTests === 0 ? 1 : 0);
+console.log(`${name}: ${numPassedTests} passed, ${failed} failed, ${numPendingTests} skipped${more}`);
+' "$report" "$name" "$more" || code=1
+  passed=$(node -p 'JSON.parse(require("fs").readFileSync(process.argv[1], "utf8")).numPassedTests' "$report" || echo 0)
+  rm -f "$report"
+  return "$code"
+}

@@ -14,18 +14,7 @@ case $setup in
 *) die "test/kernel2/setup.sh failed with $setup, as it says above: without it nothing is tested" ;;
 esac
 
-report=$(mktemp)
-trap 'rm -f "$report"' EXIT
 code=0
-node node_modules/vitest/vitest.mjs run --config vitest.kernel2.config.ts \
-  --reporter=default --reporter=json --outputFile.json="$report" "$@" || code=$?
-node -e '
-const { numPassedTests, numFailedTests, numFailedTestSuites, numPendingTests } = JSON.parse(require("fs").readFileSync(process.argv[1], "utf8"));
-const failed = Math.max(numFailedTests, numFailedTestSuites > 0 && numFailedTests === 0 ? 1 : 0);
-console.log(`Tests on a second kernel: ${numPassedTests} passed, ${failed} failed, ${numPendingTests} skipped`);
-if (numPassedTests === 0 && process.argv[2] === "0") {
-  console.error("error: there is a second kernel, but no test has passed on it");
-  process.exit(1);
-}
-' "$report" "$setup" || code=1
+count_tests vitest.kernel2.config.ts "Tests on a second kernel" "" "$@" || code=$?
+((setup != 0 || passed > 0)) || die "there is a second kernel, but no test has passed on it"
 exit "$code"

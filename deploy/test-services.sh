@@ -23,14 +23,8 @@ for script in test/services/build-*.sh; do
   fi
 done
 
-report=$(mktemp)
-trap 'rm -f "$report"' EXIT
+more=
+((${#missing[@]} == 0)) || more=" (not here: ${missing[*]})"
 code=0
-node node_modules/vitest/vitest.mjs run --config vitest.services.config.ts \
-  --reporter=default --reporter=json --outputFile.json="$report" "$@" || code=$?
-node -e '
-const { numPassedTests, numFailedTests, numFailedTestSuites, numPendingTests } = JSON.parse(require("fs").readFileSync(process.argv[1], "utf8"));
-const failed = Math.max(numFailedTests, numFailedTestSuites > 0 && numFailedTests === 0 ? 1 : 0);
-console.log(`Service tests: ${numPassedTests} passed, ${failed} failed, ${numPendingTests} skipped${process.argv[2] ? ` (not here: ${process.argv[2]})` : ""}`);
-' "$report" "${missing[*]}"
+count_tests vitest.services.config.ts "Service tests" "$more" "$@" || code=$?
 exit "$code"

@@ -1,18 +1,16 @@
-import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
 import { makeBaseImage } from '../support/base-image.js';
 import { bee, beeOk, run } from '../support/bee.js';
+import { runsExitsnoop } from '../support/exits-container.js';
 import { onlyPodman, podmanIn } from '../support/podman.js';
 
 // What bee package makes, in the hands of a real engine. Docker's own: test/services/docker.test.ts.
 
-const exec = promisify(execFile);
 const REFERENCE = 'localhost/exits:v1';
 const EXITSNOOP = fileURLToPath(new URL('../../examples/probes/exitsnoop.c', import.meta.url));
 
@@ -48,23 +46,13 @@ describe('an image of bee package', () => {
     expect(image.Config.Labels['bee-agent.probe']).toBe(REFERENCE);
 
     const rights = ['--privileged', '--network=none', '-v', '/sys/kernel/tracing:/sys/kernel/tracing'];
-    const child = spawn(program, ['run', '--rm', ...rights, 'exits:v1']);
-    let [events, log] = ['', ''];
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      events += text;
-    });
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      log += text;
-    });
-    const ended = once(child, 'close');
-    const sawExit = (): boolean => /"comm":"true"/.test(events);
-    while (child.exitCode === null && !sawExit()) {
-      await exec('true');
-      await new Promise((done) => setTimeout(done, 100));
-    }
-    expect(sawExit(), log).toBe(true);
-    child.kill('SIGTERM');
-    expect((await ended)[0], log).toBe(0);
+    const {
+      events,
+      log,
+      code: ended,
+    } = await runsExitsnoop(spawn(program, ['run', '--rm', ...rights, 'exits:v1']));
+    expect(events, log).toContain('"comm":"true"');
+    expect(ended, log).toBe(0);
   }, 90_000);
 
   it("tells an engine's own words where it does not take the image", async (context) => {

@@ -1,5 +1,4 @@
 import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +7,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeBaseImage } from '../support/base-image.js';
 import { bee, beeOk } from '../support/bee.js';
+import { runsExitsnoop } from '../support/exits-container.js';
 import { builtService, Service } from './service.js';
 
 // What bee package makes, in the hands of Docker and containerd.
@@ -71,22 +71,15 @@ describe.skipIf(!programs)('docker (skipped where build-docker.sh left nothing)'
 
     // Not --privileged: this machine may not have every capability that Docker would give.
     const rights = ['--cap-add=SYS_ADMIN', '--network=none', '-v', '/sys/kernel/tracing:/sys/kernel/tracing'];
-    const child = spawn(join(programs!, 'docker'), ['run', '--rm', ...rights, 'exits:v1'], { env: env() });
-    let [events, log] = ['', ''];
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      events += text;
-    });
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      log += text;
-    });
-    const ended = once(child, 'close');
-    while (child.exitCode === null && !/"comm":"true"/.test(events)) {
-      await exec('true');
-      await new Promise((done) => setTimeout(done, 100));
-    }
+    const {
+      events,
+      log,
+      code: ended,
+    } = await runsExitsnoop(
+      spawn(join(programs!, 'docker'), ['run', '--rm', ...rights, 'exits:v1'], { env: env() }),
+    );
     expect(events, log).toContain('"comm":"true"');
-    child.kill('SIGTERM');
-    expect((await ended)[0], log).toBe(0);
+    expect(ended, log).toBe(0);
   }, 120_000);
 
   it('and containerd take the archive, under the name that they look for', async () => {

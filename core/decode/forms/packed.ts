@@ -1,3 +1,5 @@
+import type { NumberColumn } from '../../../plugins/sdk/index.js';
+
 const HEADROOM = 1.25;
 const MOST_TIMES = 8;
 const SMALL = 64 << 10;
@@ -38,17 +40,7 @@ export class Packed {
 
 type Kind<T> = new (memory: ArrayBuffer, at: number, length: number) => T;
 
-type PackedArray =
-  | Int8Array
-  | Uint8Array
-  | Int16Array
-  | Uint16Array
-  | Int32Array
-  | Uint32Array
-  | Float32Array
-  | Float64Array
-  | BigInt64Array
-  | BigUint64Array;
+type PackedArray = NumberColumn['values'];
 
 function aligned(bytes: number): number {
   return Math.ceil(bytes / 8) * 8;
