@@ -228,10 +228,7 @@ export class RunningProbe {
     const { ndjson, columns } = output;
     // Followers keep lines for as long as they are slow.
     const lentLines = this.host.hub.followerCount === 0 ? ndjson : undefined;
-    const reuse = (): void => {
-      if (source instanceof RingSource)
-        source.reuse({ ...(lentLines ? { ndjson: lentLines } : {}), ...(columns ? { columns } : {}) });
-    };
+    const lent = { ...(lentLines ? { ndjson: lentLines } : {}), ...(columns ? { columns } : {}) };
     this.host.router.route(
       {
         probe: this.name,
@@ -242,7 +239,7 @@ export class RunningProbe {
         ...(output.lineEnds ? { lineEnds: output.lineEnds } : {}),
         ...(columns ? { columns } : {}),
       },
-      reuse,
+      source instanceof RingSource ? () => source.reuse(lent) : undefined,
     );
   }
 
