@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { credentialFiles, Registries, saveCredential } from '../oci/index.js';
+import { type Credential, credentialFiles, Registries, saveCredential } from '../oci/index.js';
 import { commandName } from './command-name.js';
 import { type Context, contextOf, type Host } from './context.js';
 import { CliError } from './errors.js';
@@ -11,21 +11,21 @@ interface LoginOptions extends RegistryFlags {
 
 const MAX_PASSWORD = 64 * 1024;
 
-/** `bee login REGISTRY`: ask the registry whether a user and password are good, and keep them. */
+/**
+ * `bee login REGISTRY`: ask the registry whether a user and password are good, and keep them. As with BumbleBee, what is
+ * given without a user is an identity token, and a script reads `Login Succeeded`.
+ */
 export function loginCommand(host: Host): Command {
   const command = new Command('login')
     .description('Check credentials with a registry and keep them for push and pull.')
     .argument('<registry>', 'host, with a port where it has one: ghcr.io, localhost:5000');
   return addRegistryFlags(command)
-    .option('--password-stdin', 'read the password from standard input')
+    .option('--password-stdin', 'read the password, or identity token, from standard input')
     .action(async (registry: string, options: LoginOptions, self: Command) => {
       const context = contextOf(self, host);
       requireHost(registry);
-      const username = options.username ?? (await ask(context, 'Username: ', false));
-      const password = await passwordOf(options, context);
-      if (username === '' || password === '')
-        throw new CliError('USAGE', 'a user name and a password are needed');
-      const credential = { username, password };
+      const credential = await credentialOf(options, context);
+      const { username } = credential;
       const registries = new Registries({
         insecure: options.insecure,
         plainHttp: options.plainHttp,
@@ -45,8 +45,10 @@ export function loginCommand(host: Host): Command {
         env: host.env,
       });
       await saveCredential(own, registry, credential);
-      context.terminal.progress(`Kept in ${own}, readable for you only, not encrypted`);
-      context.terminal.print(`Logged in to ${registry} as ${username}`);
+      context.terminal.progress(
+        `Logged in to ${registry} ${username === '' ? 'by a token' : `as ${username}`}. Kept in ${own}, readable for you only, not encrypted`,
+      );
+      context.terminal.print('Login Succeeded');
     });
 }
 
@@ -58,7 +60,16 @@ export function requireHost(registry: string): void {
     );
 }
 
-async function passwordOf(options: LoginOptions, context: Context): Promise<string> {
+async function credentialOf(options: LoginOptions, context: Context): Promise<Credential> {
+  const isGiven = options.password !== undefined || options.passwordStdin === true;
+  const username = options.username ?? (isGiven ? '' : await ask(context, 'Username: ', false));
+  const word = username === '' ? 'Token' : 'Password';
+  const secret = await secretOf(options, context, `${word}: `);
+  if (secret === '') throw new CliError('USAGE', `the ${word.toLowerCase()} is empty`);
+  return username === '' ? { username, password: '', identityToken: secret } : { username, password: secret };
+}
+
+async function secretOf(options: LoginOptions, context: Context, question: string): Promise<string> {
   if (options.passwordStdin) {
     if (options.password !== undefined)
       throw new CliError('USAGE', '-p and --password-stdin exclude each other');
@@ -71,7 +82,7 @@ async function passwordOf(options: LoginOptions, context: Context): Promise<stri
     return text.replace(/\r?\n$/, '');
   }
   if (options.password !== undefined) return options.password;
-  return ask(context, 'Password: ', true);
+  return ask(context, question, true);
 }
 
 /** From the terminal; a secret is not shown. */

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { machine } from 'node:os';
 import { resolve } from 'node:path';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import {
   type Blob,
   limits,
@@ -23,7 +23,7 @@ import { type OutputFormat, outputFormatOption } from './output-format.js';
 import { agentFiles } from './package/agent-files.js';
 import { type BaseImage, openBase } from './package/base-image.js';
 import { containerImage } from './package/container-image.js';
-import { type Engine, findEngine, loadArchive } from './package/engine.js';
+import { findEngine, loadArchive } from './package/engine.js';
 import { type PackagedProbe, probeFiles } from './package/probe-files.js';
 import { pushImage } from './package/push-image.js';
 import { openRegistryBase } from './package/registry-base.js';
@@ -41,6 +41,8 @@ interface PackageOptions extends OutputFormat, RegistryFlags, VerifyFlag {
   readonly push?: true;
   readonly layout?: string;
   readonly archive?: string;
+  readonly builder?: string;
+  readonly beeImage?: string;
   readonly param: readonly string[];
 }
 
@@ -63,6 +65,8 @@ export function packageCommand(host: Host): Command {
     .option('--push', 'write to the registry that the name says')
     .option('--layout <folder>', 'write an OCI image layout; other images in it stay')
     .option('--archive <file>', 'write a tar for docker load and podman load; it is an OCI image layout, too')
+    .option('-b, --builder <program>', 'load it into this engine: docker, podman, or a program like them')
+    .addOption(new Option('--bee-image <image>').hideHelp())
     .option('--param <name=value>', 'set a const volatile global of the probe, repeatable', collect, [])
     .addOption(
       verifyKeyOption(
@@ -172,22 +176,36 @@ async function packageProbe(
 interface Place {
   readonly layout?: string;
   readonly archive?: string;
-  readonly engine?: Engine;
+  /** A program that takes what `docker load` takes. */
+  readonly engine?: string;
 }
 
 /**
- * As the flags say; without one, as BumbleBee does: this machine's engine. Where none answers, for
+ * As the flags say; without one, as BumbleBee does: this machine's engine, or the one of `--builder`. Where none answers, for
  * the reason `why`, a file to load, which must not be there.
  */
 async function placeOf(
-  { layout, archive, push }: PackageOptions,
+  { layout, archive, push, builder, beeImage }: PackageOptions,
   target: Reference,
   { host }: Context,
 ): Promise<{ readonly place: Place; readonly why?: string }> {
+  if (beeImage !== undefined)
+    throw new CliError(
+      'USAGE',
+      `--bee-image ${beeImage}: the container runs bee-agent as it is installed here`,
+      {
+        hint: '--base names another image with Node to build on.',
+      },
+    );
   if (layout !== undefined || archive !== undefined || push)
     return {
-      place: { ...(layout === undefined ? {} : { layout }), ...(archive === undefined ? {} : { archive }) },
+      place: {
+        ...(layout === undefined ? {} : { layout }),
+        ...(archive === undefined ? {} : { archive }),
+        ...(builder === undefined ? {} : { engine: builder }),
+      },
     };
+  if (builder !== undefined) return { place: { engine: builder } };
   const found = await findEngine(host);
   if ('engine' in found) return { place: { engine: found.engine } };
   const file = `./${shortName(target)}.tar`;

@@ -4,13 +4,20 @@ import { contextOf, type Host } from './context.js';
 import { type OutputFormat, outputFormatOption } from './output-format.js';
 import { packageVersion } from './package-root.js';
 
-/** `bee version`: of everything that a bug report should name. */
+/**
+ * `bee version`: the version alone, so that BumbleBee's `image:$(bee version)` is one name; with `--verbose` and as JSON
+ * also of everything else that a bug report should name.
+ */
 export function versionCommand(host: Host): Command {
   return new Command('version')
-    .description('Print the versions of bee-agent and of what it stands on.')
+    .description('Print the version; with --verbose also those of what it stands on.')
     .addOption(outputFormatOption())
     .action(async (options: OutputFormat, command: Command) => {
       const { terminal } = contextOf(command, host);
+      if (options.output !== 'json' && !terminal.verbose) {
+        terminal.print(packageVersion());
+        return;
+      }
       const versions = {
         'bee-agent': packageVersion(),
         libbpf: await libbpfVersion(),

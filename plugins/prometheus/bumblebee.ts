@@ -1,5 +1,6 @@
 import type { MetricFamily, MetricOrigin, Series } from '../sdk/index.js';
 import type { ExposedFamily } from './exposition.js';
+import { goNumber } from './go-number.js';
 import { labelText } from './label-text.js';
 
 const PREFIX = 'ebpf_solo_io_';
@@ -29,7 +30,12 @@ export function bumblebeeNames(families: readonly MetricFamily[]): ExposedFamily
       else there.push(part);
     }
   }
-  const renamed = [...byName].map(([name, all]) => ({ ...all[0]!.family, name, series: renamedSeries(all) }));
+  const renamed = [...byName].map(([name, all]) => ({
+    ...all[0]!.family,
+    name,
+    series: renamedSeries(all),
+    boundText: goNumber,
+  }));
   return [...renamed, ...own];
 }
 

@@ -1,11 +1,16 @@
 import type { HistogramValue, MetricFamily, Series } from '../sdk/index.js';
 import type { Format } from './accept.js';
 import { exemplarsByBucket, exemplarText } from './exemplar.js';
+import { goNumber } from './go-number.js';
 
 type Kind = Format['kind'];
 
 /** A family whose series may be made while they are walked through. */
-export type ExposedFamily = Omit<MetricFamily, 'series'> & { readonly series: Iterable<Series> };
+export type ExposedFamily = Omit<MetricFamily, 'series'> & {
+  readonly series: Iterable<Series>;
+  /** How text 0.0.4 writes the bounds of buckets. Default: as JavaScript prints numbers. */
+  readonly boundText?: (bound: number) => string;
+};
 
 /** About a millisecond's work: then the event loop turns, so that a big exposition does not hold it. */
 const TURN = 64 * 1024;
@@ -23,11 +28,12 @@ export async function* expose(families: readonly ExposedFamily[], format: Kind):
     let empty = true;
     const shown = shownAs(family, format, taken);
     // OpenMetrics has them on these two, and 0.0.4 on none.
+    const boundText = format === 'openmetrics' ? canonical : (family.boundText ?? number);
     const exemplified = format === 'openmetrics' && (shown.type === 'counter' || shown.type === 'histogram');
     for (const series of family.series) {
       if (empty) text += header(family, format, shown);
       empty = false;
-      text += sample(family.name, series, format, exemplified);
+      text += sample(family.name, series, format, exemplified, boundText);
       if (text.length < TURN) continue;
       const made = Buffer.from(text);
       turns.push(made);
@@ -65,7 +71,13 @@ function header(family: ExposedFamily, format: Kind, { name, type }: Shown): str
   return `# HELP ${name} ${help.replace(/"/g, '\\"')}\n# TYPE ${name} ${type}\n${unit}`;
 }
 
-function sample(name: string, series: Series, format: Kind, exemplified: boolean): string {
+function sample(
+  name: string,
+  series: Series,
+  format: Kind,
+  exemplified: boolean,
+  boundText: (bound: number) => string,
+): string {
   const { labelText, histogram, value } = series;
   const exemplars = exemplified ? series.exemplars : undefined;
   if (!histogram && !exemplars && labelText !== '')
@@ -78,7 +90,7 @@ function sample(name: string, series: Series, format: Kind, exemplified: boolean
   let cumulative = 0;
   for (const [i, bound] of histogram.bounds.entries()) {
     cumulative += histogram.counts[i]!;
-    text += `${lead}${format === 'openmetrics' ? canonical(bound) : number(bound)}"} ${cumulative}${behind[i] ?? ''}\n`;
+    text += `${lead}${boundText(bound)}"} ${cumulative}${behind[i] ?? ''}\n`;
   }
   text += `${lead}+Inf"} ${histogram.count}${behind[histogram.bounds.length] ?? ''}\n`;
   const { sum, count } = shownTotals(histogram, format);
@@ -103,12 +115,8 @@ function number(value: number | bigint): string {
   return `${value}`;
 }
 
-/** A canonical number of OpenMetrics, as Go prints `%g`: `10.0`, `0.001`, `1e-06`, `4.096e+06`. */
+/** A canonical number of OpenMetrics, as Go's `%g` prints it, but never an integer: `10.0`, `0.001`, `4.096e+06`. */
 function canonical(bound: number): string {
-  const [mantissa = '', power = '0'] = bound.toExponential().split('e');
-  const exponent = Number(power);
-  if (exponent < -4 || exponent >= 6)
-    return `${mantissa}e${exponent < 0 ? '-' : '+'}${String(Math.abs(exponent)).padStart(2, '0')}`;
-  const text = number(bound);
-  return text.includes('.') ? text : `${text}.0`;
+  const text = goNumber(bound);
+  return /[.e]/.test(text) ? text : `${text}.0`;
 }

@@ -269,6 +269,16 @@ describe('bee run', () => {
 });
 
 describe('bee version', () => {
+  it("is one word, which BumbleBee's users put behind an image's name", async () => {
+    const { stdout, stderr } = await run(process.execPath, [BEE, 'version']);
+    expect({ stdout: stdout.replace(/^\d+\.\d+\.\d+(-[\w.]+)?\n$/, 'one'), stderr }).toEqual({
+      stdout: 'one',
+      stderr: '',
+    });
+    const verbose = await run(process.execPath, [BEE, 'version', '--verbose']);
+    expect(verbose.stdout).toMatch(/^bee-agent \S+\nlibbpf \S+\nkernel \S+\nnode \S+\n$/);
+  });
+
   it('names what a bug report should, libbpf included', async () => {
     const { stdout } = await run(process.execPath, [BEE, 'version', '--output', 'json']);
     expect(JSON.parse(stdout)).toMatchObject({

@@ -10,7 +10,7 @@ import { kernelHasKprobes } from '../../core/cli/init/kprobes.js';
 import { AgentProcess } from '../support/agent.js';
 import { makeBaseImage } from '../support/base-image.js';
 import { BEE, bee, beeOk, isInstalled, run } from '../support/bee.js';
-import { beeHereOk } from '../support/bee-here.js';
+import { beeHere, beeHereOk } from '../support/bee-here.js';
 import { noEngine, onlyPodman, podmanIn } from '../support/podman.js';
 import { DockerRegistry, freePort } from '../support/registry.js';
 
@@ -49,9 +49,7 @@ describe.skipIf(!isInstalled('docker-registry') || !isInstalled('htpasswd'))(
         await beeHereOk(['build', 'probe.c', 'my_probe:v1'], here);
         const tagged = await beeHereOk(['tag', 'my_probe:v1', pushed], here);
         const [host = ''] = pushed.split('/');
-        expect(await beeHereOk(['login', host, '-u', 'ada', '-p', 'secret'], here)).toBe(
-          `Logged in to ${host} as ada`,
-        );
+        expect(await beeHereOk(['login', host, '-u', 'ada', '-p', 'secret'], here)).toBe('Login Succeeded');
         expect(await beeHereOk(['push', pushed], here)).toBe(tagged);
         const listed = await beeHereOk(['list'], here);
         expect(listed).toMatch(/^Name +OS +OS Version +Arch +Digest +Size\n/);
@@ -91,7 +89,8 @@ describe.skipIf(!isInstalled('docker-registry') || !isInstalled('htpasswd'))(
         // Into the engine of this machine, or into a file where none answers. The default base is Docker Hub's.
         const podman = podmanIn(join(folder, 'podman'));
         const engine = 'program' in podman ? onlyPodman(podman.program) : noEngine(join(folder, 'programs'));
-        const packaging = ['package', pushed, 'my_probe:v1', '--base', makeBaseImage(folder)];
+        const base = makeBaseImage(folder);
+        const packaging = ['package', pushed, 'my_probe:v1', '--base', base];
         const packaged = await bee(packaging, { env: { ...env(), ...engine }, cwd: folder });
         expect(packaged).toMatchObject({ code: 0, stdout: expect.stringMatching(/^sha256:[0-9a-f]{64}\n$/) });
         if ('program' in podman)
@@ -99,6 +98,19 @@ describe.skipIf(!isInstalled('docker-registry') || !isInstalled('htpasswd'))(
             'docker.io/library/my_probe:v1\n',
           );
         else expect(existsSync(join(folder, 'my_probe.tar'))).toBe(true);
+        const named = ['package', pushed, 'named:v1', '--base', base, '-b'];
+        if ('program' in podman) {
+          await beeHereOk([...named, podman.program], here);
+          expect(run(podman.program, 'images', '--format', '{{.Repository}}')).toContain('/library/named\n');
+        }
+        expect(await beeHere([...named, 'no-such-engine'], here)).toMatchObject({
+          code: 1,
+          stderr: expect.stringMatching(/^error: no-such-engine is not installed\n/),
+        });
+        expect(await beeHere([...packaging, '--bee-image', 'x'], here)).toMatchObject({
+          code: 2,
+          stderr: expect.stringMatching(/^error: --bee-image x: .*\n.*--base names/),
+        });
       } finally {
         await registry.stop();
       }

@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -74,6 +74,21 @@ describe.skipIf(!HERE)(
       expect(tokens.requests).toEqual([
         expect.objectContaining({ method: 'POST', grant: 'refresh_token', authorization: undefined }),
       ]);
+    });
+
+    it('keeps a token that is given without a user, as BumbleBee does, in the form that Docker reads', async () => {
+      const name = await tag('tokens/given');
+      await beeHereOk(['push', name, ...ada], { env: env() });
+      const wrong = await beeHere(['login', registry.host, '-p', 'short-lived'], { env: env() });
+      expect(wrong).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('refuses') });
+      expect(await beeHereOk(['login', registry.host, '-p', 'long-lived'], { env: env() })).toBe(
+        'Login Succeeded',
+      );
+      const kept = JSON.parse(readFileSync(join(folder, '.bumblebee', 'config.json'), 'utf8'));
+      expect(kept).toEqual({ auths: { [registry.host]: { identitytoken: 'long-lived' } } });
+      tokens.requests.length = 0;
+      await beeHereOk(['pull', name], { env: env() });
+      expect(tokens.requests).toEqual([expect.objectContaining({ grant: 'refresh_token' })]);
     });
 
     it('takes a refresh token of a credential helper, which says so by <token>', async () => {

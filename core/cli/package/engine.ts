@@ -86,7 +86,7 @@ function words(text: string): string {
 
 /** Hand an archive over to an engine, as `docker load <archive` does. Rejects with what the engine says. */
 export async function loadArchive(
-  engine: Engine,
+  engine: string,
   archive: AsyncIterable<Uint8Array>,
   { env, signal }: EngineOptions,
 ): Promise<void> {
@@ -95,7 +95,12 @@ export async function loadArchive(
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     said = (said + text).slice(-MAX_WORDS);
   });
-  const closed = once(child, 'close');
+  const closed = once(child, 'close').catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+    throw new CliError('MISSING_TOOL', `${engine} is not installed`, {
+      hint: 'With --archive FILE, the image is written to a file instead.',
+    });
+  });
   // One that ends early says why, and the broken pipe is only what follows from it.
   const sent = pipeline(Readable.from(archive), child.stdin).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE' || error.code === 'ERR_STREAM_PREMATURE_CLOSE') return;

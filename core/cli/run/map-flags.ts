@@ -7,7 +7,7 @@ export interface ShownFilter {
   readonly pattern: { test(text: string): boolean };
 }
 
-/** By map: a record is shown where all filters of its map match. */
+/** By map, one a field: a record is shown where all filters of its map match. */
 export type ShownFilters = ReadonlyMap<string, readonly ShownFilter[]>;
 
 /**
@@ -23,7 +23,9 @@ export async function shownFilters(texts: readonly string[]): Promise<ShownFilte
     const { map, field, expression } = parseFilter(text);
     try {
       const filter = { map, field, pattern: RE2JS.compile(expression) };
-      filters.set(map, [...(filters.get(map) ?? []), filter]);
+      // Of several for one field the last one counts, as in BumbleBee: what a script gives, its caller can replace.
+      const others = (filters.get(map) ?? []).filter((one) => one.field !== field);
+      filters.set(map, [...others, filter]);
     } catch (error) {
       const reason = error instanceof Error ? error.message.replace(/^error parsing regexp: /, '') : error;
       throw new CliError('USAGE', `--filter ${JSON.stringify(text)}: ${reason}`, {
@@ -44,11 +46,15 @@ export function parseFilter(text: string): { map: string; field: string; express
   return { map, field, expression: rest.join(',') };
 }
 
-/** `-b map,[1,2,3]`: the upper bounds of a histogram's buckets. */
+/**
+ * `-b map,[1,2,3]`: the upper bounds of a histogram's buckets. As BumbleBee has it, the brackets may be left out, and a
+ * last bound `+Inf` is the one that every histogram has.
+ */
 export function parseBuckets(text: string): { map: string; buckets: number[] } {
-  const match = /^([^,]+),\s*\[([^\]]*)\]$/.exec(text);
-  const listed = match?.[2]?.split(',') ?? [];
-  const buckets = listed.map((one) => Number(one.trim() || Number.NaN));
+  const match = /^([^,]+),\s*(?:\[([^[\]]*)\]|([^[\]]*))$/.exec(text);
+  const listed = (match?.[2] ?? match?.[3] ?? '').split(',').map((one) => one.trim());
+  if (listed.length > 1 && /^\+?inf(?:inity)?$/i.test(listed.at(-1)!)) listed.pop();
+  const buckets = listed.map((one) => Number(one || Number.NaN));
   const ascending = buckets.every(
     (bound, i) => Number.isFinite(bound) && (i === 0 || bound > buckets[i - 1]!),
   );

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type LoadedConfig, parseConfig } from '../../../config/index.js';
 import { networkReference, parseReference } from '../../oci/index.js';
@@ -80,11 +80,34 @@ function registriesOf(source: ProbeSource, flags: RegistryFlags, cwd: string): R
   return Object.keys(settings).length === 0 ? {} : { registries: { [registry]: settings } };
 }
 
-/** A file when it is there and looks like one; everything else is a reference. */
+/**
+ * A file when it is there and looks like one, or is an object, whatever it is called: so BumbleBee has it. What has a tag
+ * or digest is a reference all the same: nobody's file in the working folder stands in for an image.
+ */
 export function sourceOf(source: string, cwd: string): ProbeSource {
   const file = resolve(cwd, source);
-  const pathlike = /^\.{0,2}\//.test(source) || source.endsWith('.o');
-  return pathlike && (existsSync(file) || source.endsWith('.o')) ? { file } : { image: source };
+  if (source.endsWith('.o')) return { file };
+  if (/^\.{0,2}\//.test(source)) return existsSync(file) ? { file } : { image: source };
+  return !/[:@]/.test(source) && isElfFile(file) ? { file } : { image: source };
+}
+
+const ELF_MAGIC = Buffer.from('\x7fELF');
+
+function isElfFile(path: string): boolean {
+  // What is no regular file is not opened: a FIFO would be waited for.
+  if (!statSync(path, { throwIfNoEntry: false })?.isFile()) return false;
+  const head = Buffer.alloc(ELF_MAGIC.length);
+  try {
+    const fd = openSync(path, 'r');
+    try {
+      readSync(fd, head);
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    return false;
+  }
+  return head.equals(ELF_MAGIC);
 }
 
 /** Numbers and booleans as YAML has them; anything else stays text. Integers keep every digit. */

@@ -66,8 +66,9 @@ export async function saveCredential(file: string, registry: string, credential:
   const config = (await readConfig(file)) ?? {};
   const auths = isRecord(config.auths) ? config.auths : {};
   const { username, password, identityToken } = credential;
+  // Docker's reader, which is BumbleBee's too, takes no `auth` without a user.
   const entry = {
-    auth: Buffer.from(`${username}:${password}`).toString('base64'),
+    ...(username === '' ? {} : { auth: Buffer.from(`${username}:${password}`).toString('base64') }),
     ...(identityToken === undefined ? {} : { identitytoken: identityToken }),
   };
   await writeConfig(file, { ...config, auths: { ...auths, [credentialKey(registry)]: entry } });

@@ -219,6 +219,11 @@ describe('exportKindOf', () => {
     ['print_x', '.maps.counter', 'counter'],
     ['x', '.maps.gauge', 'gauge'],
     ['gauge_x', '.maps.other', 'gauge'],
+    // BumbleBee 0.0.14 looked for the words anywhere in the name of the section.
+    ['x', '.maps.counter.tcp', 'counter'],
+    ['x', '.maps/gauge', 'gauge'],
+    ['x', '.maps.print_counter', 'counter'],
+    ['print_x', '.mapscounter', 'counter'],
   ])('%s in %s is %s', (name, section, kind) => {
     expect(exportKindOf(name, section)).toBe(kind);
   });

@@ -410,6 +410,21 @@ describe('naming: bumblebee', () => {
     );
   });
 
+  it('writes the bounds of buckets as Go does: a dashboard\'s le="1e+06" finds its bucket', async () => {
+    const histogram = {
+      bounds: [0.00001, 0.5, 100_000, 1_000_000, 2_500_000],
+      counts: [1, 0, 0, 0, 0, 0],
+      count: 1,
+      sum: 0,
+    };
+    const { value: _, ...one } = series([['probe', 'p']], 0);
+    const origin = { map: 'hist_time', hostLabels: 1, fieldNames: [] };
+    const lines = await scrape([family('ebpf_time', 'histogram', [{ ...one, histogram }], { origin })]);
+    expect(
+      [...lines.matchAll(/^ebpf_solo_io_hist_time_bucket\{le="([^"]*)"\} 1$/gm)].map(([, le]) => le),
+    ).toEqual(['1e-05', '0.5', '100000', '1e+06', '2.5e+06', '+Inf']);
+  });
+
   it('tells two probes of one map apart by the labels of ours', async () => {
     const lines = (
       await scrape([
