@@ -22,17 +22,12 @@ for (let octet = 0; octet < 256; octet++) {
   for (const [i, byte] of text.entries()) OCTETS[octet]! |= byte << (8 * i);
 }
 
-/** `192.0.2.1`; room needed: 16. */
-export function writeIpv4(out: Uint8Array, p: number, bytes: Uint8Array, start: number): number {
+/** `192.0.2.1`; room needed: 17, since an octet is stored as four bytes, whatever its digits. */
+export function writeIpv4(out: DataView, p: number, bytes: Uint8Array, start: number): number {
   let q = p;
   for (let i = start; i < start + 4; i++) {
     const octet = bytes[i]!;
-    const digits = OCTETS[octet]!;
-    // Stores without a question: what is too much is written over.
-    out[q] = digits;
-    out[q + 1] = digits >> 8;
-    out[q + 2] = digits >> 16;
-    out[q + 3] = digits >> 24;
+    out.setInt32(q, OCTETS[octet]!, true);
     q += OCTET_LENGTHS[octet]!;
   }
   return q - 1;

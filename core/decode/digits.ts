@@ -1,15 +1,23 @@
 import { writeAscii } from './text.js';
 
-/** Writers of numbers, as those of text: each takes a buffer and a position and returns the position after. */
+/**
+ * Writers of numbers: each takes memory and a position and returns the position after. Digits are stored four at a
+ * time, so up to four bytes beyond what is written may be overwritten: room is needed for these too.
+ */
 
-/** The two digits of each number below 100. */
-const PAIRS = Uint8Array.from(
-  { length: 200 },
-  (_, i) => 48 + (i % 2 === 0 ? Math.floor(i / 20) : (i >> 1) % 10),
-);
+/** The digits of each number below 10,000 as a little-endian word: from the first byte on, and with leading zeros. */
+const SHORT = new Uint32Array(10_000);
+const FOUR = new Uint32Array(10_000);
+const LENGTHS = new Uint8Array(10_000);
+for (let value = 0; value < 10_000; value++) {
+  const text = String(value);
+  SHORT[value] = Buffer.from(text.padEnd(4, '\0')).readUInt32LE();
+  FOUR[value] = Buffer.from(text.padStart(4, '0')).readUInt32LE();
+  LENGTHS[value] = text.length;
+}
 
-/** Unsigned, up to 2^32-1. Four digits a division: an integer multiplication does for what is below 10,000. */
-export function writeUnsigned(out: Uint8Array, p: number, value: number): number {
+/** Unsigned, up to 2^32-1. */
+export function writeUnsigned(out: DataView, p: number, value: number): number {
   if (value < 1e4) return writeShort(out, p, value);
   const top = (value / 1e4) >>> 0;
   const low = value - top * 1e4;
@@ -19,47 +27,33 @@ export function writeUnsigned(out: Uint8Array, p: number, value: number): number
 }
 
 /** Below 10,000. */
-function writeShort(out: Uint8Array, p: number, value: number): number {
-  if (value < 10) {
-    out[p] = 48 + value;
-    return p + 1;
-  }
-  if (value < 100) return writePair(out, p, value);
-  const hundreds = (value * 5243) >>> 19;
-  const rest = value - hundreds * 100;
-  if (hundreds >= 10) return writePair(out, writePair(out, p, hundreds), rest);
-  out[p] = 48 + hundreds;
-  return writePair(out, p + 1, rest);
+function writeShort(out: DataView, p: number, value: number): number {
+  out.setUint32(p, SHORT[value]!, true);
+  return p + LENGTHS[value]!;
 }
 
-/** Below 10,000, with leading zeros. 5243 / 2^19 is 1/100, near enough below 43,699. */
-function writeFour(out: Uint8Array, p: number, value: number): number {
-  const hundreds = (value * 5243) >>> 19;
-  return writePair(out, writePair(out, p, hundreds), value - hundreds * 100);
+/** Below 10,000, with leading zeros. */
+function writeFour(out: DataView, p: number, value: number): number {
+  out.setUint32(p, FOUR[value]!, true);
+  return p + 4;
 }
 
-function writePair(out: Uint8Array, p: number, value: number): number {
-  out[p] = PAIRS[2 * value]!;
-  out[p + 1] = PAIRS[2 * value + 1]!;
-  return p + 2;
-}
-
-export function writeSigned(out: Uint8Array, p: number, value: number): number {
+export function writeSigned(out: DataView, p: number, value: number): number {
   if (value >= 0) return writeUnsigned(out, p, value);
-  out[p] = 45;
+  out.setUint8(p, 45);
   return writeUnsigned(out, p + 1, -value);
 }
 
 /** Nine digits, with leading zeros. */
-export function writeNine(out: Uint8Array, p: number, value: number): number {
+export function writeNine(out: DataView, p: number, value: number): number {
   const top = (value / 1e4) >>> 0;
   const first = (top / 1e4) >>> 0;
-  out[p] = 48 + first;
+  out.setUint8(p, 48 + first);
   return writeFour(out, writeFour(out, p + 1, top - first * 1e4), value - top * 1e4);
 }
 
 /** Unsigned 64 bits, exact. */
-export function writeUnsigned64(out: Uint8Array, p: number, lo: number, hi: number): number {
+export function writeUnsigned64(out: DataView, p: number, lo: number, hi: number): number {
   if (hi === 0) return writeUnsigned(out, p, lo);
   if (hi < 0x200000) {
     const value = hi * 4294967296 + lo;
@@ -76,7 +70,7 @@ export function writeUnsigned64(out: Uint8Array, p: number, lo: number, hi: numb
 }
 
 /** Long division by 1e9, 16 bits at a time, so that each step is exact: for what no double holds. */
-function writeLong(out: Uint8Array, p: number, lo: number, hi: number): number {
+function writeLong(out: DataView, p: number, lo: number, hi: number): number {
   let rest = (hi % 1e9) * 65536 + (lo >>> 16);
   const middle = Math.floor(rest / 1e9);
   rest = (rest - middle * 1e9) * 65536 + (lo & 0xffff);
@@ -90,9 +84,9 @@ function writeLong(out: Uint8Array, p: number, lo: number, hi: number): number {
   return writeNine(out, q, rest);
 }
 
-export function writeSigned64(out: Uint8Array, p: number, lo: number, hi: number): number {
+export function writeSigned64(out: DataView, p: number, lo: number, hi: number): number {
   if (hi < 0x80000000) return writeUnsigned64(out, p, lo, hi);
-  out[p] = 45;
+  out.setUint8(p, 45);
   const low = -lo >>> 0;
   const high = (~hi + (low === 0 ? 1 : 0)) >>> 0;
   return writeUnsigned64(out, p + 1, low, high);

@@ -6,6 +6,8 @@ import { TABLE_RECORDS } from './worker-limits.js';
 
 /** Bytes of one drain at the most: rings that share a worker take turns after that. */
 const MAX_DRAIN_BYTES = 4 << 20;
+/** The same where lines are made, which are several times as long as records: they should stay in a cache. */
+const MAX_LINES_DRAIN_BYTES = 1 << 20;
 const MIN_DRAIN_BYTES = 64 << 10;
 /** Share of a ring that is read in one drain: it is free again only when that has ended. */
 const DRAIN_SHARE = 4;
@@ -180,7 +182,7 @@ export class RingSource {
             id: this.id,
             from,
             maxRecords: this.maxRecords,
-            maxBytes: Math.max(MIN_DRAIN_BYTES, Math.min(MAX_DRAIN_BYTES, this.owner.size / DRAIN_SHARE)),
+            maxBytes: this.maxBytes,
             clock: this.options.clock(),
             follow: this.options.followed(),
             spares,
@@ -233,6 +235,12 @@ export class RingSource {
     const weight = Math.min(1, seconds / 0.1);
     this.rate += (records / seconds - this.rate) * weight;
     this.byteRate += (bytes / seconds - this.byteRate) * weight;
+  }
+
+  /** Bytes of one drain at the most. */
+  private get maxBytes(): number {
+    const most = this.options.plan.ndjson ? MAX_LINES_DRAIN_BYTES : MAX_DRAIN_BYTES;
+    return Math.max(MIN_DRAIN_BYTES, Math.min(most, this.owner.size / DRAIN_SHARE));
   }
 
   /** Bytes that are worth a drain at any rate. */

@@ -26,13 +26,15 @@ export interface ColumnBuilder {
 /** Grows; keeps end offsets. */
 export class TextBuilder {
   bytes = new Uint8Array(0);
+  /** On the same memory. */
+  view = new DataView(this.bytes.buffer);
   ends = new Uint32Array(1);
   p = 0;
   private count = 0;
 
   begin(values: number): void {
     if (this.ends.length < values + 1) {
-      this.bytes = new Uint8Array(Math.max(64, this.bytes.length, values * 16));
+      this.use(new Uint8Array(Math.max(64, this.bytes.length, values * 16)));
       this.ends = new Uint32Array(values + 1);
     }
     this.p = 0;
@@ -44,9 +46,14 @@ export class TextBuilder {
     if (this.bytes.length - this.p < size) {
       const bigger = new Uint8Array(Math.max(this.bytes.length * 2, this.p + size));
       bigger.set(this.bytes.subarray(0, this.p));
-      this.bytes = bigger;
+      this.use(bigger);
     }
     return this.bytes;
+  }
+
+  private use(bytes: Uint8Array<ArrayBuffer>): void {
+    this.bytes = bytes;
+    this.view = new DataView(bytes.buffer);
   }
 
   end(p: number): void {

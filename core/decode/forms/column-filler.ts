@@ -106,8 +106,9 @@ function store(
   const here = `${o}+${offset}`;
   const text = (room: number, write: string): string =>
     `t=x[${column}];b=t.room(${room});p=t.p;${write}t.end(p);`;
-  if (node.kind === 'string') return text(3 * node.size, `p=copyText(b,p,u8,${here},${node.size});`);
-  if (node.kind === 'address' && node.family === 'ipv4') return text(16, `p=writeIpv4(b,p,u8,${here});`);
+  if (node.kind === 'string')
+    return text(3 * node.size + 4, `p=copyText(b,t.view,p,u8,view,${here},${node.size});`);
+  if (node.kind === 'address' && node.family === 'ipv4') return text(17, `p=writeIpv4(t.view,p,u8,${here});`);
   if (node.kind === 'address') return text(48, `p=writeAscii(b,p,address("${node.family}",u8,${here}));`);
   if (isHuge(node))
     return text(40, `p=writeAscii(b,p,bigInteger(u8,${here},${node.size},${node.signed}).toString());`);

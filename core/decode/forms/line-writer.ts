@@ -19,6 +19,10 @@ type WriteData = (
 
 const PREFIX = '{"timestamp":"';
 const NANOS_AT = PREFIX.length + '2026-01-02T03:04:05.'.length;
+/** Lines differ: room for this many times the average. */
+const ROOM = 1.125;
+/** What may be written beyond a line by stores of whole words. */
+const SLACK = 8;
 /** Words of a head that have bytes of the nanoseconds. */
 const NANOS_WORDS = [NANOS_AT >> 3, (NANOS_AT + 8) >> 3] as const;
 
@@ -30,10 +34,11 @@ export class LineWriter {
   private readonly maxData: number;
   /** From the nanoseconds to the data, the same for every line. */
   private readonly rest: string;
+  /** Bytes of a line, on the average of the last batch. */
+  private length = 0;
   private second = Number.NaN;
-  private nanos = Number.NaN;
-  /** The line up to its data, at `second` and `nanos`, filled up with zeros to whole words. */
-  private head = Buffer.alloc(0);
+  /** The line up to its data, at `second`, filled up with zeros to whole words. */
+  private head = new DataView(new ArrayBuffer(0));
   /** The same as little-endian doubles, which no UTF-8 makes NaN. */
   private headWords: Float64Array = new Float64Array(0);
   private headLength = 0;
@@ -67,28 +72,35 @@ export class LineWriter {
     const { base } = time;
     const lineEnds = new Uint32Array(count);
     let p = 0;
-    this.use(spare ? new Uint8Array(spare) : this.scratch);
+    this.use(spare ? new Uint8Array(spare) : this.fresh(count));
     time.begin(clock, drain);
+    if (!time.own) this.useTime(base.seconds, base.nanos);
     for (let r = 0; r < count; r++) {
       const o = offsets[r]!;
-      time.at(memory, o);
-      if (base.seconds !== this.second) this.begin(base.seconds);
-      if (base.nanos !== this.nanos && !time.own) this.setNanos(base.nanos);
+      if (time.own) {
+        time.at(memory, o);
+        if (base.seconds !== this.second) this.begin(base.seconds);
+      }
       const { headWords } = this;
-      const needed = headWords.length * 8 + this.maxData + 2;
+      const needed = headWords.length * 8 + this.maxData + SLACK;
       if (this.buffer.length - p < needed) this.grow(p, needed);
       const { buffer, words } = this;
       // A loop of stores: for so few bytes a call costs more than what it copies.
       for (let i = 0; i < headWords.length; i++) words.setFloat64(p + 8 * i, headWords[i]!, true);
-      if (time.own) writeNine(buffer, p + NANOS_AT, base.nanos);
+      if (time.own) writeNine(words, p + NANOS_AT, base.nanos);
       p = writeData(memory, o, buffer, words, p + this.headLength, keys, enums);
-      buffer[p++] = 0x7d;
-      buffer[p++] = 0x0a;
       lineEnds[r] = p;
     }
     const { buffer } = this;
     this.use(this.scratch);
+    if (count > 0) this.length = p / count;
     return { ndjson: buffer === this.scratch ? buffer.slice(0, p) : buffer.subarray(0, p), lineEnds };
+  }
+
+  /** Memory for so many lines like the last ones: what is large is handed over instead of copied out. */
+  private fresh(count: number): Uint8Array<ArrayBuffer> {
+    const bytes = Math.ceil(count * this.length * ROOM);
+    return bytes > this.scratch.length ? new Uint8Array(bytes) : this.scratch;
   }
 
   private use(buffer: Uint8Array<ArrayBuffer>): void {
@@ -100,22 +112,22 @@ export class LineWriter {
   private begin(second: number): void {
     const head = Buffer.from(PREFIX + secondText(second) + this.rest);
     this.second = second;
-    this.nanos = 0;
     this.headLength = head.length;
-    this.head = Buffer.concat([head, Buffer.alloc(7)]);
     this.headWords = new Float64Array((head.length + 7) >> 3);
+    this.head = new DataView(new ArrayBuffer(this.headWords.byteLength));
+    for (const [i, byte] of head.entries()) this.head.setUint8(i, byte);
     this.copyWords(0, this.headWords.length - 1);
   }
 
   /** Of a whole drain, whose records have no time of their own. */
-  private setNanos(nanos: number): void {
-    this.nanos = nanos;
+  private useTime(second: number, nanos: number): void {
+    if (second !== this.second) this.begin(second);
     writeNine(this.head, NANOS_AT, nanos);
     this.copyWords(...NANOS_WORDS);
   }
 
   private copyWords(first: number, last: number): void {
-    for (let i = first; i <= last; i++) this.headWords[i] = this.head.readDoubleLE(8 * i);
+    for (let i = first; i <= last; i++) this.headWords[i] = this.head.getFloat64(8 * i, true);
   }
 
   private grow(used: number, needed: number): void {

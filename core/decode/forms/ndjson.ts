@@ -8,7 +8,7 @@ import { isHuge, isNarrow, isSigned, readBool, readNarrow, readWide } from '../r
 export type EnumTable = ReadonlyMap<number | bigint, Uint8Array>;
 
 /**
- * Source of the statements that write a record's data, and the bytes that it needs at most. Names come in as
+ * Source of the statements that write a record's data and the end of its line, and the bytes that it needs at most. Names come in as
  * indices into `k` and `e`, so that no text from outside becomes code.
  */
 export interface NdjsonSource {
@@ -20,7 +20,8 @@ export interface NdjsonSource {
 
 /**
  * Longest literal that is written by stores of its own instead of a call: eight bytes each, as a double, which no
- * UTF-8 makes a NaN (its bytes 0xf0 and 0x7f would have to follow each other).
+ * UTF-8 makes a NaN (its bytes 0xf0 and 0x7f would have to follow each other). The last store may write zeros beyond
+ * the literal, where what follows is written over them.
  */
 const INLINE = 64;
 /** Bytes so written in one function: V8 leaves huge ones slow. */
@@ -40,12 +41,24 @@ export function ndjsonSource({ record, map }: DecodePlan): NdjsonSource {
     if (bytes.length > INLINE || inlined + bytes.length > INLINE_TOTAL)
       return `b.set(k[${keys.push(bytes) - 1}],p);p+=${bytes.length};`;
     inlined += bytes.length;
-    const stores: string[] = [];
-    let i = 0;
-    for (; i + 8 <= bytes.length; i += 8) stores.push(`w.setFloat64(p+${i},${bytes.readDoubleLE(i)},true);`);
-    for (; i + 4 <= bytes.length; i += 4) stores.push(`w.setUint32(p+${i},${bytes.readUInt32LE(i)},true);`);
-    for (; i < bytes.length; i++) stores.push(`b[p+${i}]=${bytes[i]};`);
-    return `${stores.join('')}p+=${bytes.length};`;
+    let source = '';
+    for (let i = 0; i < bytes.length; i += 8) {
+      const word = Buffer.alloc(8);
+      bytes.copy(word, 0, i, i + 8);
+      source += `w.setFloat64(p+${i},${word.readDoubleLE()},true);`;
+    }
+    return `${source}p+=${bytes.length};`;
+  };
+  /** Text that is written together with what follows it. */
+  let pending = '';
+  const flush = (): string => {
+    const text = pending;
+    pending = '';
+    return text === '' ? '' : literal(text);
+  };
+  const add = (text: string, times: number): void => {
+    maxBytes += Buffer.byteLength(text) * times;
+    pending += text;
   };
   /** `times`: how often this is written, for the bound. */
   const emit = (
@@ -56,80 +69,84 @@ export function ndjsonSource({ record, map }: DecodePlan): NdjsonSource {
     times: number,
     prefix: string,
   ): string => {
-    const lead = (text: string): string => {
-      maxBytes += Buffer.byteLength(text) * times;
-      return literal(text);
-    };
+    add(prefix, times);
     if (isStruct(node)) {
       // A member without a value (a struct of nothing but padding) has no column either.
       const members = node.members.filter((member) => hasScalars(member.node));
-      if (members.length === 0) return lead(`${prefix}{}`);
-      const parts = members.map((member, i) =>
-        emit(
-          member.node,
-          o,
-          offset + member.offset,
-          loose,
-          times,
-          `${i === 0 ? `${prefix}{` : ','}${JSON.stringify(member.name)}:`,
-        ),
-      );
-      return parts.join('') + lead('}');
+      add('{', times);
+      let source = '';
+      for (const [i, member] of members.entries()) {
+        const name = `${i === 0 ? '' : ','}${JSON.stringify(member.name)}:`;
+        source += emit(member.node, o, offset + member.offset, loose, times, name);
+      }
+      add('}', times);
+      return source;
     }
     if (node.kind === 'array') {
-      if (node.length === 0) return lead(`${prefix}[]`);
+      add('[', times);
+      if (node.length === 0) {
+        add(']', times);
+        return '';
+      }
       const i = `index${variables++}`;
       const inner = `at${variables++}`;
       const unaligned = loose || node.stride % 8 !== 0 || offset % 8 !== 0;
-      const start = lead(`${prefix}[`);
+      const start = flush();
       maxBytes += node.length * times;
-      const element = emit(node.element, inner, 0, unaligned, times * node.length, '');
+      const element = emit(node.element, inner, 0, unaligned, times * node.length, '') + flush();
+      add(']', times);
       return (
         `${start}for(let ${i}=0,${inner}=${o}+${offset};${i}<${node.length};${i}++,${inner}+=${node.stride}){` +
-        `if(${i}!==0)b[p++]=44;${element}}${lead(']')}`
+        `if(${i}!==0)b[p++]=44;${element}}`
       );
     }
-    return lead(prefix) + scalar(node, o, offset, loose, times);
+    return scalar(node, o, offset, loose, times);
   };
   const scalar = (node: ScalarNode, o: string, offset: number, loose: boolean, times: number): string => {
     const bound = (bytes: number): void => {
       maxBytes += bytes * times;
     };
     const here = `${o}+${offset}`;
+    const quoted = (most: number, write: string): string => {
+      bound(most);
+      add('"', times);
+      const source = flush() + write;
+      add('"', times);
+      return source;
+    };
     switch (node.kind) {
       case 'string':
-        bound(6 * node.size + 2);
-        return `b[p++]=34;p=writeText(b,p,u8,${here},${node.size});b[p++]=34;`;
+        return quoted(6 * node.size, `p=writeText(b,w,p,u8,view,${here},${node.size});`);
       case 'address':
-        bound(50);
-        if (node.family === 'ipv4') return `b[p++]=34;p=writeIpv4(b,p,u8,${here});b[p++]=34;`;
-        return `b[p++]=34;p=writeAscii(b,p,address("${node.family}",u8,${here}));b[p++]=34;`;
+        if (node.family === 'ipv4') return quoted(16, `p=writeIpv4(w,p,u8,${here});`);
+        return quoted(48, `p=writeAscii(b,p,address("${node.family}",u8,${here}));`);
       case 'pointer':
-        bound(20);
-        return `${readWide(node, o, offset, loose)}b[p++]=34;p=writeAscii(b,p,hex64(lo,hi));b[p++]=34;`;
+        return quoted(18, `${readWide(node, o, offset, loose)}p=writeAscii(b,p,hex64(lo,hi));`);
       case 'bool':
         bound(5);
-        return `if(${readBool(node, o, offset)}){${literal('true')}}else{${literal('false')}}`;
+        return `${flush()}if(${readBool(node, o, offset)}){${literal('true')}}else{${literal('false')}}`;
       case 'float':
         bound(26);
-        return `p=writeFloat(b,p,${readNarrow(node, o, offset, loose)});`;
+        return `${flush()}p=writeFloat(b,p,${readNarrow(node, o, offset, loose)});`;
       case 'enum': {
         const table = enums.of(node);
         bound(Math.max(21, enums.longest(node)));
-        return `${key(node, o, offset, loose)}t=e[${table}].get(v);if(t!==undefined){b.set(t,p);p+=t.length;}else{${number(node, 'v')}}`;
+        return `${flush()}${key(node, o, offset, loose)}t=e[${table}].get(v);if(t!==undefined){b.set(t,p);p+=t.length;}else{${number(node, 'v')}}`;
       }
       case 'int':
         if (isHuge(node)) {
           bound(40);
-          return `p=writeAscii(b,p,bigInteger(u8,${here},${node.size},${node.signed}).toString());`;
+          return `${flush()}p=writeAscii(b,p,bigInteger(u8,${here},${node.size},${node.signed}).toString());`;
         }
         bound(21);
-        if (isNarrow(node)) return number(node, readNarrow(node, o, offset, loose));
-        return `${readWide(node, o, offset, loose)}${number(node, '')}`;
+        if (isNarrow(node)) return flush() + number(node, readNarrow(node, o, offset, loose));
+        return `${flush()}${readWide(node, o, offset, loose)}${number(node, '')}`;
     }
   };
 
-  const body = emit(record.root, 'o', 0, false, 1, '');
+  let body = emit(record.root, 'o', 0, false, 1, '');
+  add('}\n', 1);
+  body += flush();
   if (maxBytes > MAX_LINE) {
     throw new DecodeError(
       'LAYOUT',
@@ -142,7 +159,7 @@ export function ndjsonSource({ record, map }: DecodePlan): NdjsonSource {
 /** Writes the narrow integer `value`, or the wide one in `lo` and `hi`. */
 function number(node: ScalarNode, value: string): string {
   const write = isSigned(node) ? 'writeSigned' : 'writeUnsigned';
-  return isNarrow(node) ? `p=${write}(b,p,${value});` : `p=${write}64(b,p,lo,hi);`;
+  return isNarrow(node) ? `p=${write}(w,p,${value});` : `p=${write}64(w,p,lo,hi);`;
 }
 
 /** Sets `v` to what an enum's table knows its value by. */
