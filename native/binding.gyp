@@ -20,6 +20,7 @@
         "src/ring_memory.cc",
         "src/ring_owner.cc",
         "src/ring_reader.cc",
+        "src/syscall_kprobe.cc",
         "src/task.cc"
       ],
       "defines": [

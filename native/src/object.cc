@@ -11,6 +11,7 @@
 #include "failure.h"
 #include "log_capture.h"
 #include "perf_event.h"
+#include "syscall_kprobe.h"
 
 namespace {
 
@@ -251,6 +252,7 @@ std::shared_ptr<Link> BpfObject::Attach(const std::string& name) {
   }
   LogCapture log;
   bpf_link* link = bpf_program__attach(program);
+  if (link == nullptr && errno == ENOENT) link = AttachSyscallKprobe(program);
   if (link == nullptr) throw WithLog(Failure::Errno(errno, "program " + name + " cannot be attached"), log);
   return Keep({link});
 }

@@ -11,6 +11,8 @@ const here = (path: string): string => fileURLToPath(new URL(path, import.meta.u
 const EXAMPLES = readdirSync(here('../../examples/probes'))
   .filter((file) => file.endsWith('.c'))
   .map((file) => basename(file, '.c'));
+/** Probes of this folder. */
+const OWN = ['removals', 'unlink'];
 const PORT = 9191;
 
 interface Event {
@@ -51,7 +53,7 @@ describe.skipIf(kernel === undefined)('on a second kernel (set up by test/kernel
   beforeAll(async () => {
     guest = new GuestRun(kernel!);
     const sources = EXAMPLES.map((name) => here(`../../examples/probes/${name}.c`));
-    for (const source of [...sources, here('./probes/unlink.bpf.c')]) {
+    for (const source of [...sources, ...OWN.map((name) => here(`./probes/${name}.bpf.c`))]) {
       const object = join(guest.folder, `${basename(source).split('.')[0]}.o`);
       await run(process.execPath, [
         here('../../dist/bin/bee.js'),
@@ -62,7 +64,7 @@ describe.skipIf(kernel === undefined)('on a second kernel (set up by test/kernel
         source,
       ]);
     }
-    const probes = [...EXAMPLES, 'unlink'].map((name) => `  - { file: ./${name}.o }\n`).join('');
+    const probes = [...EXAMPLES, ...OWN].map((name) => `  - { file: ./${name}.o }\n`).join('');
     writeFileSync(
       join(guest.folder, 'probes.yaml'),
       `probes:\n${probes}sinks: { out: { type: stdout, format: json }, prom: { type: prometheus } }\nagent: { listen: "127.0.0.1:${PORT}" }\n`,
@@ -80,7 +82,7 @@ describe.skipIf(kernel === undefined)('on a second kernel (set up by test/kernel
   it('every probe runs', () => {
     const { probes } = JSON.parse(guest.read('ready')) as { probes: { name: string; state: string }[] };
     expect(probes.map(({ name, state }) => `${name} ${state}`)).toEqual(
-      [...EXAMPLES, 'unlink'].map((name) => `${name} running`),
+      [...EXAMPLES, ...OWN].map((name) => `${name} running`),
     );
   });
 
@@ -112,6 +114,14 @@ describe.skipIf(kernel === undefined)('on a second kernel (set up by test/kernel
     expect(seen.filter(({ way }) => way === 'FEXIT' || way === 'KRETPROBE').map(({ ret }) => ret)).toEqual([
       -1, -1,
     ]);
+  });
+
+  it('kprobes of a system call by its plain name are at its function', () => {
+    const counts = [...guest.read('metrics').matchAll(/^ebpf_removals_total\{(.*comm="rm".*)\} (\d+)$/gm)];
+    const of = (returned: boolean) =>
+      counts.filter(([, labels]) => labels!.includes(`returned="${returned}"`));
+    // For three files, one of which it may not remove, and one of which is not there.
+    expect([of(false), of(true)].map((found) => found.map(([, , count]) => count))).toEqual([['3'], ['3']]);
   });
 
   it('metrics of hash maps and rings are there, and nothing is lost', () => {
