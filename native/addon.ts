@@ -64,6 +64,8 @@ export interface NativeMap {
   flags: number;
   /** Global data and the like, made by libbpf; `name` is then its section: `.rodata`, `.bss`, `.data`. */
   internal: boolean;
+  /** By {@link NativeObject.setPinPath}; known after load. */
+  pinned: boolean;
 }
 
 export interface NativeObject {
@@ -75,6 +77,8 @@ export interface NativeObject {
   setMaxEntries(map: string, entries: number): void;
   /** `false`: the program is neither loaded nor attached. Before load. */
   setAutoload(program: string, on: boolean): void;
+  /** The load takes the map that is pinned there, if it is of the same kind and size, or pins its own. Before load. */
+  setPinPath(map: string, path: string): void;
   /** Create maps, load programs, off the main thread. A ring buffer's `__type(value, …)` is cleared first. */
   load(): Promise<void>;
   /** Attach one program as its section says, off the main thread. The object keeps the link, not who holds the handle. */

@@ -43,6 +43,13 @@ export function explainLoad(error: unknown, object: string, programs: readonly P
       error,
     );
   }
+  const pin = /couldn't reuse pinned map at '([^']+)': parameter mismatch/.exec(log)?.[1];
+  if (pin)
+    return failure(
+      'IO',
+      `${pin} is pinned already, and is not such a map as ${object} has: of another type or size. Where nothing needs it, remove it (rm ${pin}); otherwise pin in another folder.`,
+      error,
+    );
   const name = /prog '([^']+)'/.exec(log)?.[1];
   const program = programs.find((known) => known.name === name);
   const map =
@@ -184,7 +191,7 @@ export function explainAttach(error: unknown, program: ProgramName): unknown {
   return failure('ATTACH_FAILED', `${what} cannot be attached: ${firstLine(error)}`, error, program);
 }
 
-/** Why a map or program could not be pinned at `path`. */
+/** Why a program could not be pinned at `path`. */
 export function explainPin(error: unknown, path: string): unknown {
   if (!isNativeError(error) || error.code !== 'EEXIST') return wrapNative(error);
   return failure(

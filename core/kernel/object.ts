@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { NativeMap, NativeObject, NativeProgram } from '../../native/addon.js';
-import { checkSoundness } from '../bpf/index.js';
+import { checkSoundness, mapTypeName } from '../bpf/index.js';
 import { addon, guarded } from './addon.js';
 import { KernelError } from './error.js';
 import { explainAttach, explainLoad, explainOpen, explainPin } from './explain.js';
@@ -37,6 +37,8 @@ export interface Attachment {
 }
 
 const DEFAULT_FREQUENCY = 99;
+/** Types of maps whose content is taken out by whoever reads it. */
+const STREAMS: ReadonlySet<string> = new Set(['ringbuf', 'user_ringbuf', 'perf_event_array']);
 
 /** Parse an object. Nothing is created in the kernel yet. Damaged bytes are a `BpfError` and never get to libbpf. */
 export function openObject(bytes: Uint8Array, options: { readonly name: string }): KernelObject {
@@ -74,6 +76,16 @@ export class KernelObject {
   /** `false`: the program is neither loaded nor attached. Before load. */
   setAutoload(program: string, on: boolean): void {
     guarded(() => this.native.setAutoload(program, on));
+  }
+
+  /**
+   * Maps go on with what is pinned as `folder/NAME`, or are pinned there by the load, and stay so when the object is
+   * closed. Only of maps that hold something between two runs; `isKept` may leave out others. Before load.
+   */
+  keepMaps(folder: string, isKept: (name: string) => boolean): void {
+    for (const { name, type, internal } of guarded(() => this.native.maps()))
+      if (!internal && !STREAMS.has(mapTypeName(type)) && isKept(name))
+        guarded(() => this.native.setPinPath(name, join(folder, name)));
   }
 
   programs(): KernelProgram[] {
@@ -140,23 +152,35 @@ export class KernelObject {
     return guarded(() => this.inKernel(found));
   }
 
-  /** Pin every map (not libbpf's own) or every program as `folder/NAME`; returns the paths. After load. */
-  pin(what: 'maps' | 'programs', folder: string): string[] {
-    const pinned: string[] = [];
-    const named =
-      what === 'maps'
-        ? this.maps().map(({ name, fd }) => ({ name, fd }))
-        : this.programs()
-            .filter(({ autoload }) => autoload)
-            .map(({ name }) => ({ name, fd: guarded(() => this.native.programFd(name)) }));
-    try {
-      for (const { name, fd } of named) {
+  /**
+   * Pin the maps that {@link KernelObject.keepMaps} left out, in place of an earlier run's: a ring has one reader.
+   * Returns the paths. After load.
+   */
+  pinMaps(folder: string): string[] {
+    return guarded(() => this.native.maps())
+      .filter(({ internal, pinned }) => !internal && !pinned)
+      .map(({ name }) => {
         const path = join(folder, name);
-        try {
-          addon().pin(fd, path);
-        } catch (error) {
-          throw explainPin(error, path);
-        }
+        rmSync(path, { force: true });
+        pinAt(
+          path,
+          guarded(() => this.native.mapFd(name)),
+        );
+        return path;
+      });
+  }
+
+  /** Pin every program that is loaded as `folder/NAME`, or none; returns the paths. After load. */
+  pinPrograms(folder: string): string[] {
+    const pinned: string[] = [];
+    try {
+      for (const { name, autoload } of this.programs()) {
+        if (!autoload) continue;
+        const path = join(folder, name);
+        pinAt(
+          path,
+          guarded(() => this.native.programFd(name)),
+        );
         pinned.push(path);
       }
     } catch (error) {
@@ -193,5 +217,13 @@ export class KernelObject {
 
   private inKernel({ name, type, keySize, valueSize, maxEntries, flags }: NativeMap): KernelMap {
     return { name, fd: this.native.mapFd(name), type, keySize, valueSize, maxEntries, flags };
+  }
+}
+
+function pinAt(path: string, fd: number): void {
+  try {
+    addon().pin(fd, path);
+  } catch (error) {
+    throw explainPin(error, path);
   }
 }

@@ -110,7 +110,7 @@ void BpfObject::ReadMaps() {
   bpf_object__for_each_map(map, object_) {
     maps_.push_back({MapName(map), static_cast<uint32_t>(bpf_map__type(map)), bpf_map__key_size(map),
                      bpf_map__value_size(map), bpf_map__max_entries(map), bpf_map__map_flags(map),
-                     bpf_map__is_internal(map)});
+                     bpf_map__is_internal(map), bpf_map__is_pinned(map)});
   }
 }
 
@@ -154,6 +154,13 @@ void BpfObject::SetAutoload(const std::string& program, bool on) {
   int error = bpf_program__set_autoload(FindProgram(program), on);
   if (error != 0) throw Failure::Errno(-error, "autoload of program " + program + " cannot be set");
   ReadPrograms();
+}
+
+void BpfObject::SetPinPath(const std::string& map, const std::string& path) {
+  std::lock_guard lock(mutex_);
+  CheckChangeable();
+  int error = bpf_map__set_pin_path(FindMap(map), path.c_str());
+  if (error != 0) throw Failure::Errno(-error, "map " + map + " cannot be pinned to " + path);
 }
 
 BpfObject::Use BpfObject::Enter() {

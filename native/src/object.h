@@ -23,7 +23,7 @@ class BpfObject : public std::enable_shared_from_this<BpfObject> {
   struct Map {
     std::string name;
     uint32_t type, key_size, value_size, max_entries, flags;
-    bool internal;
+    bool internal, pinned;
   };
   struct TestRun {
     uint32_t retval, duration_ns;
@@ -42,6 +42,8 @@ class BpfObject : public std::enable_shared_from_this<BpfObject> {
   void SetInitialValue(const std::string& section, size_t offset, const uint8_t* bytes, size_t size);
   void SetMaxEntries(const std::string& map, uint32_t entries);
   void SetAutoload(const std::string& program, bool on);
+  /** The load takes the map that is pinned at `path`, or makes one and pins it there. */
+  void SetPinPath(const std::string& map, const std::string& path);
 
   /** Throws when closed. */
   Use Enter();

@@ -40,6 +40,7 @@ Napi::Function ObjectHandle::Define(Napi::Env env) {
                          InstanceMethod<&ObjectHandle::SetInitialValue>("setInitialValue"),
                          InstanceMethod<&ObjectHandle::SetMaxEntries>("setMaxEntries"),
                          InstanceMethod<&ObjectHandle::SetAutoload>("setAutoload"),
+                         InstanceMethod<&ObjectHandle::SetPinPath>("setPinPath"),
                          InstanceMethod<&ObjectHandle::Load>("load"),
                          InstanceMethod<&ObjectHandle::Attach>("attach"),
                          InstanceMethod<&ObjectHandle::AttachPerfEvent>("attachPerfEvent"),
@@ -96,6 +97,7 @@ Napi::Value ObjectHandle::Maps(const Napi::CallbackInfo& info) {
     entry.Set("maxEntries", maps[i].max_entries);
     entry.Set("flags", maps[i].flags);
     entry.Set("internal", Napi::Boolean::New(env, maps[i].internal));
+    entry.Set("pinned", Napi::Boolean::New(env, maps[i].pinned));
     list.Set(i, entry);
   }
   return list;
@@ -120,6 +122,13 @@ Napi::Value ObjectHandle::SetAutoload(const Napi::CallbackInfo& info) {
   std::string program = StringArgument(info, 0, "program");
   bool on = info[1].ToBoolean();
   Guard(info.Env(), [&] { object_->SetAutoload(program, on); });
+  return info.Env().Undefined();
+}
+
+Napi::Value ObjectHandle::SetPinPath(const Napi::CallbackInfo& info) {
+  std::string map = StringArgument(info, 0, "map");
+  std::string path = StringArgument(info, 1, "path");
+  Guard(info.Env(), [&] { object_->SetPinPath(map, path); });
   return info.Env().Undefined();
 }
 

@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -139,7 +139,7 @@ describe('bee run', () => {
     expect(await bee.end()).toBe(0);
   });
 
-  it('pins maps and programs while it runs', async () => {
+  it('pins programs while it runs, and maps for good', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'bee-bpffs-'));
     await run('mount', ['-t', 'bpf', 'bpf', folder]);
     try {
@@ -158,7 +158,62 @@ describe('bee run', () => {
       expect(existsSync(join(folder, 'control'))).toBe(true);
       await run('bpftool', ['map', 'show', 'pinned', join(folder, 'made', 'here', 'print_controls')]);
       expect(await bee.end()).toBe(0);
-      expect(existsSync(join(folder, 'made', 'here', 'print_controls'))).toBe(false);
+      expect(existsSync(join(folder, 'control'))).toBe(false);
+      expect(existsSync(join(folder, 'made', 'here', 'print_controls'))).toBe(true);
+    } finally {
+      await run('umount', [folder]);
+    }
+  });
+
+  it('goes on with maps that are pinned, as the original does, and with a ring of its own', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'bee-bpffs-'));
+    await run('mount', ['-t', 'bpf', 'bpf', folder]);
+    try {
+      const execs = [
+        '--storage',
+        here('../fixtures/bumblebee/store'),
+        'run',
+        'localhost:5000/fixtures/execs:v1',
+      ];
+      const args = [...execs, '--prom-port', String(port), '--pin-maps', folder];
+      const counts = async (): Promise<(string | undefined)[]> => {
+        const text = await (await fetch(`${url}/metrics`)).text();
+        return ['execs', 'exec_events'].map(
+          (map) => new RegExp(`^ebpf_solo_io_counter_${map}\\{comm="bee-pin"\\} (.*)$`, 'm').exec(text)?.[1],
+        );
+      };
+      copyFileSync('/bin/true', join(storage, 'bee-pin'));
+      for (const sum of [1, 2, 3]) {
+        const bee = new Bee(args);
+        await bee.until(listening);
+        await run(join(storage, 'bee-pin'));
+        // The hash has what all runs counted; each run has its own ring.
+        await bee.until(async () => (await counts()).join() === `${sum},1`);
+        // Killed or not makes no difference.
+        expect(await bee.end(sum === 2 ? 'SIGKILL' : 'SIGINT')).toBe(sum === 2 ? null : 0);
+      }
+      const other = join(folder, 'counter_execs');
+      rmSync(other);
+      await run('bpftool', [
+        'map',
+        'create',
+        other,
+        'type',
+        'hash',
+        'key',
+        '4',
+        'value',
+        '4',
+        'entries',
+        '9',
+        'name',
+        'x',
+      ]);
+      const refused = new Bee(args);
+      await once(refused.child, 'close');
+      expect({ code: refused.child.exitCode, stdout: refused.stdout }).toEqual({ code: 1, stdout: '' });
+      expect(refused.stderr).toContain(`${other} is pinned already, and is not such a map as execs has`);
+      expect(existsSync(other)).toBe(true);
     } finally {
       await run('umount', [folder]);
     }

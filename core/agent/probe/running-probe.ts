@@ -23,7 +23,10 @@ import { type MapCounts, newCounts } from './counts.js';
 import { LostCounts } from './lost-counts.js';
 import type { ProbeImage } from './probe-image.js';
 
-/** Folders of a BPF file system; undefined: not pinned. */
+/**
+ * Folders of a BPF file system; undefined: not pinned. As with BumbleBee, maps stay pinned, and the next run goes on with
+ * what is in them; programs, which would be in its way, do not.
+ */
 export interface PinFolders {
   readonly maps?: string | undefined;
   readonly programs?: string | undefined;
@@ -84,9 +87,12 @@ export class RunningProbe {
     const probe = new RunningProbe(config.name, object, plan, host, counts);
     try {
       for (const { section, offset, bytes } of plan.params) object.setParam(section, offset, bytes);
+      const { maps, programs } = host.pins;
+      // What rings have lost is counted anew, as what they had is.
+      if (maps !== undefined) object.keepMaps(maps, (map) => map !== LOST_MAP);
       await object.load();
-      if (host.pins.maps !== undefined) probe.pinned.push(...object.pin('maps', host.pins.maps));
-      if (host.pins.programs !== undefined) probe.pinned.push(...object.pin('programs', host.pins.programs));
+      if (maps !== undefined) object.pinMaps(maps);
+      if (programs !== undefined) probe.pinned.push(...object.pinPrograms(programs));
       probe.openLostMap();
       for (const map of plan.maps) await probe.openMap(map);
       probe.attachments = await object.attachAll({ frequency: config.frequency });
