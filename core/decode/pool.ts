@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
 import { Schedule } from './schedule.js';
+import { Allowance } from './small-drains.js';
 import type { MapRead, ReadResult, ReadsResult, Task, UnknownResult } from './tasks.js';
 
 /** `max_entries` of all the small maps that one worker reads. */
@@ -24,6 +25,8 @@ export interface Assignment {
 export class DecodePool {
   /** Of map reads. */
   readonly schedule = new Schedule();
+  /** Of small drains. */
+  readonly allowance = new Allowance();
   private readonly workers: DecodeWorker[];
 
   constructor(size: number) {

@@ -1,7 +1,10 @@
 import { RingOwner, RingReader, type RingWatcher } from '../kernel/index.js';
+import { Pace } from './pace.js';
 import type { ClockOffsets, DecodeOutput, DecodePlan } from './plan.js';
 import type { Assignment, DecodePool, DecodeWorker } from './pool.js';
-import type { DrainResult, SkipResult, TailResult, UnknownResult } from './tasks.js';
+import { SmallDrains } from './small-drains.js';
+import { SpareBuffers } from './spare-buffers.js';
+import type { DrainResult, DrainTask, SkipResult, TailResult, UnknownResult } from './tasks.js';
 import { TABLE_RECORDS } from './worker-limits.js';
 
 /** Bytes of one drain at the most: rings that share a worker take turns after that. */
@@ -11,19 +14,10 @@ const MAX_LINES_DRAIN_BYTES = 1 << 20;
 const MIN_DRAIN_BYTES = 64 << 10;
 /** Share of a ring that is read in one drain: it is free again only when that has ended. */
 const DRAIN_SHARE = 4;
-/** Share of a ring that may fill in a nap at high rates, and at low ones: what is left is for bursts. */
-const NAP_SHARE = 8;
-const NAP_SHARE_CALM = 4;
-/** ms of records at the present rate for which a nap leaves half the ring: somebody may be late. */
-const NAP_LATE_MS = 25;
-/** Records a second from which a pause before the next drain pays: fewer wake-ups, bigger batches. */
-const NAP_RATE = 4_000;
+/** ms that records may wait for others at high rates. */
 const NAP_MAX_MS = 50;
 /** The same where records are only folded into series: nobody waits for a line. */
 const NAP_MAX_FOLDED_MS = 250;
-/** Buffers kept for the next drains, and the largest that is. */
-const SPARES = 2;
-const SPARE_BYTES = 16 << 20;
 /** Records that are counted at a time of what is left at the close. */
 const LEFT_TABLE = 4096;
 const BUSY_MIN_MS = 1;
@@ -59,19 +53,17 @@ export class RingSource {
   readonly id: number;
   private draining: Promise<void> | undefined;
   private timer: NodeJS.Timeout | undefined;
-  /** Buffers of what was dealt with. New ones would cost V8 a collection of everything each time that tens of MiB were made. */
-  private spareLines: ArrayBuffer[] = [];
-  private spareColumns: ArrayBuffer[] = [];
-  private spareGroups: ArrayBuffer[] = [];
+  private readonly spares = new SpareBuffers();
   private busyDelay = 0;
   /** Records of one drain at the most: half after a failure, on the way to one that the decoder fails at; then twice as many. */
   private maxRecords = TABLE_RECORDS;
-  private rate = 0;
-  private byteRate = 0;
-  private lastDrain = 0;
+  private readonly pace: Pace;
   private stopping = false;
   private closed = false;
   private held = false;
+  private readonly small: SmallDrains;
+  /** Tails that the worker is rendering: drains queue behind them meanwhile. */
+  private tails = 0;
   /** Highest fill seen at the start of a drain, bytes. */
   highestFill = 0;
 
@@ -81,7 +73,9 @@ export class RingSource {
     private readonly options: RingSourceOptions,
   ) {
     this.owner = new RingOwner(options.fd);
+    this.pace = new Pace(this.owner.size);
     this.assignment = pool.assignRing();
+    this.small = new SmallDrains(options.fd, options.plan, options.tail, pool.allowance);
     this.id = watcher.add(options.fd, () => this.drain());
   }
 
@@ -122,7 +116,8 @@ export class RingSource {
       if (!begun && this.hold()) return;
       const { consumer, producer } = this.owner.positions();
       this.highestFill = Math.max(this.highestFill, producer - consumer);
-      const result = await (begun ?? this.drainOnce(consumer));
+      const here = begun ? undefined : this.drainHere(consumer, producer);
+      const result = here ?? (await (begun ?? this.drainOnce(consumer)));
       if (!result) {
         // A record was skipped; what is behind it waits for no timer at the stop.
         begun = undefined;
@@ -132,22 +127,22 @@ export class RingSource {
       this.owner.release(result.next);
       const isSearching = this.maxRecords < TABLE_RECORDS;
       this.maxRecords = Math.min(TABLE_RECORDS, this.maxRecords * 2);
-      this.measure(result);
+      this.pace.measure(result);
       if (result.next > consumer) this.busyDelay = 0;
       const stuck = result.busy && result.next === consumer;
       const now = this.owner.positions();
       const fill = now.producer - result.next;
       // At high rates the worker goes on while its last result is dealt with here.
-      begun = !stuck && fill >= this.napFill ? this.drainOnce(result.next) : undefined;
+      begun = !stuck && fill >= this.pace.napFill ? this.drainOnce(result.next) : undefined;
       if (result.records > 0 || result.discarded > 0) this.options.onBatch(result);
       if (result.output.events === 0) this.reuse(result.output);
-      if (result.output.groups) keep(this.spareGroups, result.output.groups.ids.buffer as ArrayBuffer);
+      if (result.output.groups) this.spares.keep({ groups: result.output.groups });
       if (begun) continue;
       if (stuck) return this.rest(this.backOff());
       if (this.stopping && (fill > 0 || result.busy)) continue;
       if (this.stopping) return;
       if (isSearching && fill > 0) continue;
-      if (this.rate >= NAP_RATE) return this.watcher.nap(this.id, this.longestNap, this.napFill);
+      if (this.pace.naps) return this.watcher.nap(this.id, this.longestNap, this.pace.napFill);
       if (fill > 0) continue;
       this.watcher.arm(this.id);
       return;
@@ -167,26 +162,29 @@ export class RingSource {
     return true;
   }
 
+  /** Where few records wait and nothing else is under way; undefined: the worker is to do it. */
+  private drainHere(from: number, producer: number): DrainResult | undefined {
+    if (this.maxRecords < TABLE_RECORDS || this.tails > 0) return undefined;
+    return this.small.drain(producer - from, () => this.drainTask(from));
+  }
+
+  private drainTask(from: number): Omit<DrainTask, 'kind' | 'id' | 'spares'> {
+    return {
+      from,
+      maxRecords: this.maxRecords,
+      maxBytes: this.maxBytes,
+      clock: this.options.clock(),
+      follow: this.options.followed(),
+    };
+  }
+
   private async drainOnce(from: number): Promise<DrainResult | undefined> {
     let failures = 0;
     while (!this.closed) {
-      const spares = {
-        lines: this.spareLines.pop() ?? null,
-        columns: this.spareColumns.pop() ?? null,
-        groups: this.spareGroups.pop() ?? null,
-      };
+      const spares = this.spares.take();
       try {
         const result = await this.worker.run<DrainResult | UnknownResult>(
-          {
-            kind: 'drain',
-            id: this.id,
-            from,
-            maxRecords: this.maxRecords,
-            maxBytes: this.maxBytes,
-            clock: this.options.clock(),
-            follow: this.options.followed(),
-            spares,
-          },
+          { kind: 'drain', id: this.id, ...this.drainTask(from), spares },
           Object.values(spares).filter((buffer) => buffer !== null),
         );
         if (result.status === 'drained') return result;
@@ -227,27 +225,10 @@ export class RingSource {
     this.rest(0);
   }
 
-  /** Records and bytes a second, forgetting exponentially. */
-  private measure({ records, bytes }: DrainResult): void {
-    const now = performance.now();
-    const seconds = Math.max((now - this.lastDrain) / 1000, 1e-4);
-    this.lastDrain = now;
-    const weight = Math.min(1, seconds / 0.1);
-    this.rate += (records / seconds - this.rate) * weight;
-    this.byteRate += (bytes / seconds - this.byteRate) * weight;
-  }
-
   /** Bytes of one drain at the most. */
   private get maxBytes(): number {
     const most = this.options.plan.ndjson ? MAX_LINES_DRAIN_BYTES : MAX_DRAIN_BYTES;
     return Math.max(MIN_DRAIN_BYTES, Math.min(most, this.owner.size / DRAIN_SHARE));
-  }
-
-  /** Bytes that are worth a drain at any rate. */
-  private get napFill(): number {
-    const { size } = this.owner;
-    const late = (this.byteRate * NAP_LATE_MS) / 1000;
-    return Math.round(Math.max(size / NAP_SHARE, Math.min(size / NAP_SHARE_CALM, size / 2 - late)));
   }
 
   /** ms that records may wait for others at high rates. A share of the ring that fills ends it. */
@@ -268,10 +249,14 @@ export class RingSource {
   }
 
   /** Take back the buffers of lines and columns that nobody looks at any more. */
-  reuse({ ndjson, columns }: Pick<DecodeOutput, 'ndjson' | 'columns'>): void {
-    if (this.closed) return;
-    if (ndjson) keep(this.spareLines, ndjson.buffer as ArrayBuffer);
-    if (columns) keep(this.spareColumns, columns.timestamps.buffer as ArrayBuffer);
+  reuse(of: Pick<DecodeOutput, 'ndjson' | 'columns'>): void {
+    if (!this.closed) this.spares.keep(of);
+  }
+
+  /** For tests: drains on the main thread so far, and of these the failed ones. */
+  get smallDrains(): { readonly count: number; readonly failures: number } {
+    const { count, failures } = this.small;
+    return { count, failures };
   }
 
   /** For tests: the worker dies, as if it had run out of memory. */
@@ -281,8 +266,19 @@ export class RingSource {
 
   /** NDJSON of the last events. */
   async tail(limit: number): Promise<TailResult> {
-    const result = await this.worker.run<TailResult | UnknownResult>({ kind: 'tail', id: this.id, limit });
-    return result.status === 'tail' ? result : { status: 'tail', ndjson: new Uint8Array(0), count: 0 };
+    const others = this.small.tail(limit);
+    this.tails++;
+    try {
+      const result = await this.worker.run<TailResult | UnknownResult>({
+        kind: 'tail',
+        id: this.id,
+        limit,
+        others,
+      });
+      return result.status === 'tail' ? result : { status: 'tail', ndjson: new Uint8Array(0), count: 0 };
+    } finally {
+      this.tails--;
+    }
   }
 
   /** Read what is there, then unmap in the worker, then here. Programs are detached by then. */
@@ -298,9 +294,8 @@ export class RingSource {
     })();
     await Promise.race([drained, new Promise((resolve) => setTimeout(resolve, deadline).unref())]);
     this.closed = true;
-    this.spareLines = [];
-    this.spareColumns = [];
-    this.spareGroups = [];
+    this.spares.clear();
+    this.small.close();
     await this.worker.run({ kind: 'close', id: this.id }).catch(() => {});
     await this.draining;
     this.tellLeft();
@@ -324,9 +319,4 @@ export class RingSource {
     reader.close();
     this.options.onLeft({ records, bytes: producer - consumer });
   }
-}
-
-function keep(spares: ArrayBuffer[], buffer: ArrayBuffer): void {
-  if (spares.length < SPARES && buffer.byteLength > 0 && buffer.byteLength <= SPARE_BYTES)
-    spares.push(buffer);
 }

@@ -4,24 +4,31 @@ import type { ClockOffsets, RecordSet } from './plan.js';
 /** Bytes that one map's tail may hold, whatever the size of its records. */
 const MAX_BYTES = 4 << 20;
 
-interface Chunk {
+/** What a drain left for the tail. Can be cloned. */
+export interface TailChunk {
   readonly memory: ArrayBuffer;
   readonly offsets: Uint32Array;
   readonly lengths: Uint32Array;
+  readonly from: Drained;
+}
+
+export interface Drained {
+  /** Position in the ring; larger ones are later. */
+  readonly at: number;
   readonly clock: ClockOffsets;
   readonly time: bigint;
 }
 
 /** The last events of a map as raw bytes: copied when they pass, rendered only when somebody asks. */
 export class Tail {
-  private chunks: Chunk[] = [];
+  private chunks: TailChunk[] = [];
   private records = 0;
   private bytes = 0;
 
   constructor(private readonly limit: number) {}
 
   /** Keep the last of `records`, which passed the filter. */
-  keep(records: RecordSet, passed: Uint32Array | undefined, clock: ClockOffsets, time: bigint): void {
+  keep(records: RecordSet, passed: Uint32Array | undefined, from: Drained): void {
     const available = passed ? passed.length : records.count;
     const kept = Math.min(available, this.limit);
     if (kept === 0) return;
@@ -41,18 +48,31 @@ export class Tail {
       const record = passed ? passed[position]! : position;
       copy.set(new Uint8Array(records.memory, records.offsets[record]!, lengths[i]!), offsets[i]!);
     }
-    this.chunks.push({ memory: copy.buffer, offsets, lengths, clock, time });
+    this.chunks.push({ memory: copy.buffer, offsets, lengths, from });
     this.records += kept;
     this.bytes += size;
     this.trim();
   }
 
-  /** NDJSON of the last `limit` events, oldest first. */
-  render(renderer: Decoder, limit: number): { ndjson: Uint8Array; count: number } {
-    let skip = Math.max(0, this.records - limit);
+  /** At least the last `limit` events, where there are so many. */
+  last(limit: number): readonly TailChunk[] {
+    let first = this.chunks.length;
+    for (let count = 0; first > 0 && count < limit; ) count += this.chunks[--first]!.offsets.length;
+    return this.chunks.slice(first);
+  }
+
+  /** NDJSON of the last `limit` events of these and `others`, which another thread drained of the same ring; oldest first. */
+  render(
+    renderer: Decoder,
+    limit: number,
+    others: readonly TailChunk[] = [],
+  ): { ndjson: Uint8Array; count: number } {
+    const chunks = [...this.chunks, ...others];
+    if (others.length > 0) chunks.sort((a, b) => a.from.at - b.from.at);
+    let skip = Math.max(0, chunks.reduce((sum, chunk) => sum + chunk.offsets.length, 0) - limit);
     const parts: Uint8Array[] = [];
     let count = 0;
-    for (const chunk of this.chunks) {
+    for (const chunk of chunks) {
       const first = Math.min(skip, chunk.offsets.length);
       skip -= first;
       const left = chunk.offsets.length - first;
@@ -63,7 +83,7 @@ export class Tail {
         lengths: chunk.lengths.subarray(first),
         count: left,
       };
-      const output = renderer.decode(set, chunk.clock, chunk.time);
+      const output = renderer.decode(set, chunk.from.clock, chunk.from.time);
       if (output.ndjson) parts.push(output.ndjson);
       count += output.events;
     }

@@ -1,4 +1,5 @@
 import type { ClockOffsets, DecodeOutput, DecodePlan, Spares } from './plan.js';
+import type { TailChunk } from './tail.js';
 
 /** What the main thread asks of a decode worker, and what it gets. All of it crosses by structured clone. */
 export type Task =
@@ -69,6 +70,8 @@ export interface TailTask {
   readonly kind: 'tail';
   readonly id: number;
   readonly limit: number;
+  /** Kept of the same ring elsewhere. */
+  readonly others?: readonly TailChunk[];
 }
 
 /** The worker does not know this id (it is new, or it was restarted): open it again, then repeat. */

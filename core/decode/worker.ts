@@ -1,16 +1,15 @@
 import { move } from 'piscina';
-import { clockOffsets, MapReader, RingReader } from '../kernel/index.js';
+import { MapReader } from '../kernel/index.js';
 import { ChangeFilter } from './changes.js';
-import { compilePlan, type Decoder } from './compile.js';
+import { MapForms } from './map-forms.js';
+import { OpenRing, wallClock } from './open-ring.js';
 import { sumPerCpu } from './per-cpu.js';
-import type { ClockOffsets, DecodeOutput, DecodePlan, RecordSet, Spares } from './plan.js';
-import { Tail } from './tail.js';
+import type { RecordSet } from './plan.js';
 import type {
   DoneResult,
   DrainResult,
   DrainTask,
   FailedResult,
-  Lines,
   MapRead,
   OpenMapTask,
   OpenRingTask,
@@ -26,64 +25,11 @@ import type {
 } from './tasks.js';
 import { TABLE_RECORDS } from './worker-limits.js';
 
-interface OpenRing {
-  readonly reader: RingReader;
-  readonly form: Forms;
-}
-
 interface OpenMap {
   readonly reader: MapReader;
-  readonly form: Forms;
+  readonly form: MapForms;
   readonly changes?: ChangeFilter;
   readonly plain: (bytes: ArrayBuffer, count: number) => ArrayBuffer;
-}
-
-/** The decoders of one map: what the sinks asked for, and NDJSON alone for `/events`. */
-class Forms {
-  private wanted: Decoder;
-  private text: Decoder | undefined;
-  readonly tail: Tail | undefined;
-
-  constructor(
-    readonly plan: DecodePlan,
-    tail: number,
-  ) {
-    this.wanted = compilePlan(plan);
-    this.tail = tail > 0 ? new Tail(tail) : undefined;
-  }
-
-  get renderer(): Decoder {
-    const { group: _, ...rest } = this.plan;
-    this.text ??= compilePlan({ ...rest, ndjson: true, columns: false });
-    return this.text;
-  }
-
-  /** A decoder that threw has half a batch in its tables: it starts a new epoch. */
-  decode(records: RecordSet, clock: ClockOffsets, time: bigint, spares?: Spares): DecodeOutput {
-    try {
-      return this.wanted.decode(records, clock, time, spares);
-    } catch (error) {
-      this.wanted.reset();
-      throw error;
-    }
-  }
-
-  /** Render for followers, unless the sinks' batch has the lines already; keep the tail. */
-  follow(
-    records: RecordSet,
-    output: DecodeOutput,
-    clock: ClockOffsets,
-    time: bigint,
-    follow: boolean,
-  ): Lines | undefined {
-    if (this.tail && output.events > 0) {
-      const passed = output.events === records.count ? undefined : this.renderer.passed(records);
-      this.tail.keep(records, passed, clock, time);
-    }
-    if (!follow || output.ndjson) return undefined;
-    const { ndjson, lineEnds } = this.renderer.decode(records, clock, time);
-    return ndjson && lineEnds ? { ndjson, lineEnds } : undefined;
-  }
 }
 
 /** ms after which no further map is read in one go: rings that share this worker take turns. */
@@ -91,8 +37,7 @@ const READS_MS = 10;
 
 const rings = new Map<number, OpenRing>();
 const maps = new Map<number, OpenMap>();
-const offsets = new Uint32Array(TABLE_RECORDS);
-const lengths = new Uint32Array(TABLE_RECORDS);
+const table = { offsets: new Uint32Array(TABLE_RECORDS), lengths: new Uint32Array(TABLE_RECORDS) };
 
 export default function handle(task: Task): unknown {
   switch (task.kind) {
@@ -115,14 +60,13 @@ export default function handle(task: Task): unknown {
 
 function openRing(task: OpenRingTask): DoneResult {
   close(task.id);
-  const form = new Forms(task.plan, task.tail);
-  rings.set(task.id, { reader: new RingReader(task.fd), form });
+  rings.set(task.id, new OpenRing(task.fd, task.plan, task.tail));
   return { status: 'done' };
 }
 
 function openMap(task: OpenMapTask): DoneResult {
   close(task.id);
-  const form = new Forms(task.plan, task.tail);
+  const form = new MapForms(task.plan, task.tail);
   const reader = new MapReader(task.fd);
   const plain =
     reader.valuesPerKey > 1
@@ -133,7 +77,7 @@ function openMap(task: OpenMapTask): DoneResult {
 }
 
 function close(id: number): DoneResult {
-  rings.get(id)?.reader.close();
+  rings.get(id)?.close();
   rings.delete(id);
   maps.get(id)?.reader.close();
   maps.delete(id);
@@ -143,38 +87,14 @@ function close(id: number): DoneResult {
 function drain(task: DrainTask): DrainResult | UnknownResult {
   const ring = rings.get(task.id);
   if (!ring) return { status: 'unknown' };
-  const limit = Math.min(task.maxRecords, TABLE_RECORDS);
-  const table = limit === TABLE_RECORDS ? offsets : offsets.subarray(0, limit);
-  const peek = ring.reader.peek(task.from, table, lengths, task.maxBytes);
-  const time = wallClock();
-  const records: RecordSet = {
-    memory: ring.reader.memory,
-    offsets,
-    lengths,
-    count: peek.count,
-    shortest: peek.shortest,
-  };
-  const output = ring.form.decode(records, task.clock, time, task.spares);
-  const followed = ring.form.follow(records, output, task.clock, time, task.follow);
-  const result: DrainResult = {
-    status: 'drained',
-    records: peek.count,
-    bytes: peek.next - task.from,
-    discarded: peek.discarded,
-    next: peek.next,
-    producer: peek.producer,
-    busy: peek.busy,
-    time,
-    output,
-    ...(followed ? { followed } : {}),
-  };
+  const result = ring.drain(task, table);
   return transferred(result, [result]);
 }
 
 function skip(task: SkipTask): SkipResult | UnknownResult {
   const ring = rings.get(task.id);
   if (!ring) return { status: 'unknown' };
-  return { status: 'skipped', next: ring.reader.peek(task.from, offsets.subarray(0, 1), lengths, 1).next };
+  return { status: 'skipped', next: ring.after(task.from) };
 }
 
 function readMaps({ reads }: ReadMapsTask): ReadsResult {
@@ -202,7 +122,8 @@ function readMap(task: MapRead): ReadResult | UnknownResult {
   let records = entries(memory, count, stride, map.form.plan.record.size);
   if (map.changes) records = map.changes.changed(records, map.form.renderer, task.clock, time);
   const output = map.form.decode(records, task.clock, time);
-  const followed = map.form.follow(records, output, task.clock, time, task.follow);
+  const { clock, follow } = task;
+  const followed = map.form.follow(records, output, { at: 0, clock, time, follow });
   map.changes?.keep();
   return { status: 'read', entries: count, truncated, time, output, ...(followed ? { followed } : {}) };
 }
@@ -216,16 +137,11 @@ function entries(memory: ArrayBuffer, count: number, stride: number, size: numbe
 function tail(task: TailTask): TailResult | UnknownResult {
   const form = rings.get(task.id)?.form ?? maps.get(task.id)?.form;
   if (!form) return { status: 'unknown' };
-  const { ndjson, count } = form.tail?.render(form.renderer, task.limit) ?? {
+  const { ndjson, count } = form.tail?.render(form.renderer, task.limit, task.others) ?? {
     ndjson: new Uint8Array(0),
     count: 0,
   };
   return { status: 'tail', ndjson, count };
-}
-
-/** ns; the kernel's clocks are read together, so that records with and without a time of their own agree. */
-function wallClock(): bigint {
-  return process.hrtime.bigint() + clockOffsets().ktime;
 }
 
 /** Hand the big buffers of `results`, which are in `whole`, over instead of copying them. */

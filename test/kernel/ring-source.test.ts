@@ -161,6 +161,59 @@ describe('RingSource on a real ring', () => {
     expect(rig.buffers.size).toBeLessThan(25);
   }, 60_000);
 
+  it('keeps order and tail while small drains on the main thread and large ones in the worker take turns', async () => {
+    rig = await Rig.start(program);
+    let made = 0;
+    for (let round = 0; round < 18; round++) {
+      for (const count of [1, 3, 900, 1, 30, 4000]) {
+        await rig.make('make', count);
+        made += count;
+        // Sometimes the next burst comes before the last is drained.
+        if (round % 3 === 0) await rig.settled(made);
+        else if (round % 3 === 1) await new Promise((done) => setImmediate(done));
+      }
+    }
+    await rig.settled(made);
+    expect(rig.produced()).toEqual({ wanted: made, refused: 0 });
+    expect(rig.sequence.length).toBe(made);
+    expect(rig.sequence.every((seq, i) => seq === i)).toBe(true);
+    // Each 4,000 records are more than it takes, and the lone ones are not.
+    expect(rig.source.smallDrains.count).toBeGreaterThan(6);
+    const before = rig.source.smallDrains.count;
+    rig.pool.allowance.spend(1e9);
+    for (let i = 0; i < 5; i++) {
+      await rig.make('make', 1);
+      await rig.settled(++made);
+    }
+    expect(rig.source.smallDrains.count).toBe(before);
+    rig.pool.allowance.spend(-1e9);
+    for (let i = 0; i < 5; i++) {
+      await rig.make('make', 1);
+      await rig.settled(++made);
+    }
+    expect(rig.source.smallDrains.count).toBeGreaterThan(before);
+    const { ndjson, count } = await rig.source.tail(500);
+    const shown = [
+      ...Buffer.from(ndjson)
+        .toString()
+        .matchAll(/"seq":(\d+)/g),
+    ].map(([, seq]) => Number(seq));
+    expect(count).toBe(500);
+    expect(shown).toEqual(Array.from({ length: 500 }, (_, i) => made - 500 + i));
+  }, 60_000);
+
+  it('leaves a record that its decoder throws at in a small drain to the worker, which skips and counts it', async () => {
+    rig = await Rig.start(program, 1e9 + 1);
+    for (let i = 1; i <= 3; i++) {
+      await rig.make('make', 1);
+      await expect.poll(() => rig.skipped, { timeout: 5000 }).toBe(i);
+    }
+    expect(rig.sequence).toEqual([]);
+    expect(rig.source.smallDrains).toEqual({ count: 0, failures: 1 });
+    // Twice each, by the worker.
+    expect(rig.retries).toBeGreaterThanOrEqual(6);
+  });
+
   it('accounts for a ring that is overrun', async () => {
     rig = await Rig.start(program);
     await rig.make('make', 500_000);
