@@ -179,9 +179,10 @@ function refuseMissing(options: InitOptions): void {
   });
 }
 
-/** Upper and lower case make no difference. */
+/** Upper and lower case make no difference, nor does what divides words: BumbleBee's help has `file-system`. */
 function pick<T extends string>(flag: string, known: readonly T[], typed: string | undefined): T {
-  const found = known.find((name) => name.toLowerCase() === typed?.toLowerCase());
+  const plain = (name: string): string => name.toLowerCase().replace(/[\s_-]/g, '');
+  const found = known.find((name) => typed !== undefined && plain(name) === plain(typed));
   if (found !== undefined) return found;
   throw new CliError('USAGE', `${flag} ${JSON.stringify(typed ?? '')}: expected ${oneOf(known)}`);
 }

@@ -57,6 +57,8 @@ export function credentialOf(
 
 function givenCredential({ username, password }: RegistryFlags): Credential | undefined {
   if (username === undefined && password === undefined) return undefined;
+  // Without a user it is an identity token, as to BumbleBee.
+  if (!username && password) return { username: '', password: '', identityToken: password };
   if (username === undefined || password === undefined)
     throw new CliError('USAGE', '-u and -p go together; bee login asks for a password');
   return { username, password };

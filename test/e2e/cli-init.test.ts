@@ -79,7 +79,7 @@ describe('what the skeletons say', () => {
   it('a print of each opened file', async () => {
     const source = join(folder, 'said.c');
     await beeOk([
-      ...['init', '-l', 'c', '--program-type', 'filesystem', '-m', 'ringbuffer', '-o', 'print'],
+      ...['init', '-l', 'c', '--program-type', 'file-system', '-m', 'Ring buffer', '-o', 'print'],
       ...['--attach', 'tracepoint', '-f', source],
     ]);
     await beeOk(['build', source, '--binary-only']);

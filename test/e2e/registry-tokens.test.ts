@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -89,6 +89,23 @@ describe.skipIf(!HERE)(
       tokens.requests.length = 0;
       await beeHereOk(['pull', name], { env: env() });
       expect(tokens.requests).toEqual([expect.objectContaining({ grant: 'refresh_token' })]);
+      tokens.requests.length = 0;
+      await beeHereOk(['logout', registry.host], { env: env() });
+      await beeHereOk(['pull', name, '-p', 'long-lived'], { env: env() });
+      expect(tokens.requests).toEqual([expect.objectContaining({ grant: 'refresh_token' })]);
+    });
+
+    it('keeps a login in the first file of --config, as BumbleBee does', async () => {
+      const [first, second] = [join(folder, 'first.json'), join(folder, 'second.json')];
+      const general = ['--config', first, '-c', second];
+      await beeHereOk([...general, 'login', registry.host, ...ada], { env: env() });
+      expect([second, join(folder, '.bumblebee')].filter((path) => existsSync(path))).toEqual([]);
+      expect(JSON.parse(readFileSync(first, 'utf8')).auths).toHaveProperty([registry.host]);
+      const name = await tag('tokens/config');
+      expect((await beeHere(['push', name], { env: env() })).code).toBe(1);
+      await beeHereOk(['-c', first, 'push', name], { env: env() });
+      expect(await beeHereOk([...general, 'logout', registry.host], { env: env() })).toMatch(/^Logged out/);
+      expect((await beeHere(['-c', first, 'push', name], { env: env() })).code).toBe(1);
     });
 
     it('takes a refresh token of a credential helper, which says so by <token>', async () => {

@@ -18,7 +18,7 @@ export interface Credential {
 }
 
 export interface CredentialFiles {
-  /** In order of search: BumbleBee's own, those of `--config`, Docker's. */
+  /** In order of search: those of `--config`, BumbleBee's own, Docker's. */
   readonly files: readonly string[];
   readonly signal?: AbortSignal | undefined;
 }
@@ -29,16 +29,20 @@ const HELPER_MS = 30_000;
 /** A helper says so instead of a user's name when the secret is a refresh token (docker/docker-credential-helpers). */
 const TOKEN_USER = '<token>';
 
-/** `~/.bumblebee/config.json` (or that of `--config-dir`), then `--config`, then `$DOCKER_CONFIG` or `~/.docker`. */
+/**
+ * Those of `--config`, then `~/.bumblebee/config.json` (or that of `--config-dir`), then that of `$DOCKER_CONFIG` or
+ * `~/.docker`. `own`: the first, in which `bee login` keeps what it is given, as BumbleBee's does.
+ */
 export function credentialFiles(options: {
   readonly configDir?: string | undefined;
   readonly config?: readonly string[];
   readonly env: NodeJS.ProcessEnv;
 }): { readonly own: string; readonly files: readonly string[] } {
   const home = options.env.HOME || '/root';
-  const own = join(options.configDir ?? join(home, '.bumblebee'), 'config.json');
+  const bees = join(options.configDir ?? join(home, '.bumblebee'), 'config.json');
   const docker = join(options.env.DOCKER_CONFIG || join(home, '.docker'), 'config.json');
-  return { own, files: [...(options.config ?? []), own, docker] };
+  const given = options.config ?? [];
+  return { own: given[0] ?? bees, files: [...given, bees, docker] };
 }
 
 /** The first file that knows the registry decides. */
