@@ -12,6 +12,7 @@ const SECONDS = Number(process.env.BEE_SOAK || 0);
 const PERIODS = 60;
 /** A call in 10 ms of 500 records in each of two rings: about 100,000 records a second. */
 const LOAD = { batch: 500, pauseUs: 10_000 };
+const RINGS = 2;
 const SIZES = [
   [80, 24],
   [200, 50],
@@ -51,11 +52,14 @@ describe.skipIf(!(SECONDS > 0))('the live view, left running (BEE_SOAK=SECONDS i
         await terminal.sees('[print_calls');
         const url = /http:\S+/.exec(terminal.lines[0] ?? '')?.[0];
         const pid = execFileSync('pgrep', ['-P', String(terminal.shell)], { encoding: 'utf8' }).trim();
+        /** Of all series that match. */
         const metric = async (pattern: RegExp): Promise<number> => {
           const response = await fetch(`${url}/metrics`, { headers: { connection: 'close' } });
-          return Number(pattern.exec(await response.text())?.[1]);
+          const samples = [...(await response.text()).matchAll(pattern)];
+          if (samples.length === 0) throw new Error(`no sample matches ${pattern}`);
+          return samples.reduce((sum, [, value]) => sum + Number(value), 0);
         };
-        const received = () => metric(/^bee_agent_records_received_total\{.*map="print_calls".*\} (\d+)$/m);
+        const received = () => metric(/^bee_agent_records_received_total\{.*map="print_calls".*\} (\d+)$/gm);
         const sample = async (): Promise<Sample> => {
           const status = readFileSync(`/proc/${pid}/status`, 'utf8');
           return {
@@ -112,15 +116,18 @@ describe.skipIf(!(SECONDS > 0))('the live view, left running (BEE_SOAK=SECONDS i
         );
         // The heap breathes by some 10 MB; a leak of an event's or a frame's worth is far above.
         expect(growth).toBeLessThan(32 << 10);
-        expect(lowest('descriptors', half)).toBeLessThanOrEqual(lowest('descriptors', samples.slice(0, 15)));
-        expect(lowest('threads', half)).toBeLessThanOrEqual(lowest('threads', samples.slice(0, 15)));
+        // Each ring is opened once more when the main thread drains it first, early or late.
+        const [second, last] = [samples.slice(PERIODS / 4, PERIODS / 2), samples.slice((PERIODS * 3) / 4)];
+        expect(lowest('descriptors', last)).toBeLessThanOrEqual(lowest('descriptors', second) + RINGS);
+        expect(lowest('threads', last)).toBeLessThanOrEqual(lowest('threads', second));
         expect(Math.min(...rates)).toBeGreaterThan(0);
 
         // Nothing was lost without a word: what the kernel made has come, or was counted.
         terminal.resize(80, 24);
-        const made = () => metric(/^ebpf_solo_io_counter_calls\{.*comm="heavy".*\} (\d+)$/m);
+        // By whoever called: tests of others may run beside this one for an hour.
+        const made = () => metric(/^ebpf_solo_io_counter_calls\{.*\} (\d+)$/gm);
         const lost = () =>
-          metric(/^bee_agent_records_lost_total\{.*map="print_calls".*reason="ring_full".*\} (\d+)$/m);
+          metric(/^bee_agent_records_lost_total\{.*map="print_calls".*reason="ring_full".*\} (\d+)$/gm);
         await expect
           .poll(async () => (await received()) + (await lost()) - (await made()), { timeout: 20_000 })
           .toBe(0);
