@@ -39,6 +39,8 @@ interface RunningSink {
   readonly sink: PreparedSink;
 }
 
+/** ms after the start of the probes in which what answers requests is loaded, unless one came before. */
+const SERVER_READY_MS = 1_000;
 /** Share of the stop deadline that sources have; sinks get the rest. */
 const SOURCE_SHARE = 0.4;
 
@@ -114,14 +116,18 @@ export class Agent {
         locate: this.loaded.locate,
       });
     });
-    const starting = Promise.all(this.probes.map((probe) => probe.start()));
-    // What it takes to answer is loaded while the kernel verifies the programs.
-    const { requestListener } = await import('./http/app.js');
-    this.server.serve(
-      requestListener({ events: this.hub, status: () => this.status(), routes: () => this.scraped() }),
-    );
-    const up = await starting;
+    this.server.serve(async () => {
+      const { requestListener } = await import('./http/app.js');
+      return requestListener({
+        events: this.hub,
+        status: () => this.status(),
+        routes: () => this.scraped(),
+      });
+    });
+    const up = await Promise.all(this.probes.map((probe) => probe.start()));
     if (this.stopping) return;
+    // Not now: the first events are on their way.
+    setTimeout(this.server.ready, SERVER_READY_MS).unref();
     const failed = this.probes.filter((probe) => !probe.up);
     if (this.options.strict && failed.length > 0) throw this.startFailure(failed);
     if (up.includes(true)) return;

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { constants } from 'node:os';
 import { isatty } from 'node:tty';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
@@ -153,12 +152,13 @@ function report(error: unknown, log: Logger): number {
   return error instanceof AgentError && error.code === 'BAD_CONFIG' ? BAD_USAGE : FAILED;
 }
 
-const code = await main();
-// Workers and sinks are closed; whatever still holds the loop (a stuck sink's socket) must not hold the exit.
-process.stdout.write('', () => {
-  if (isHungUp()) {
-    // Node's own exit aborts where it cannot set a terminal back.
-    process.removeAllListeners('SIGHUP');
-    process.kill(process.pid, 'SIGHUP');
-  } else process.exit(code);
+void main().then((code) => {
+  // Workers and sinks are closed; whatever still holds the loop (a stuck sink's socket) must not hold the exit.
+  process.stdout.write('', () => {
+    if (isHungUp()) {
+      // Node's own exit aborts where it cannot set a terminal back.
+      process.removeAllListeners('SIGHUP');
+      process.kill(process.pid, 'SIGHUP');
+    } else process.exit(code);
+  });
 });

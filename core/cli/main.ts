@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { isatty } from 'node:tty';
 import { runBee } from './program.js';
 
@@ -10,7 +9,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(sign
 // Who reads us has gone (`bee list | head`): that is no failure of ours.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
 
-process.exitCode = await runBee(process.argv.slice(2), {
+void runBee(process.argv.slice(2), {
   // A getter: to look at it opens it, and few commands do.
   get stdin() {
     return process.stdin;
@@ -20,10 +19,11 @@ process.exitCode = await runBee(process.argv.slice(2), {
   env: process.env,
   cwd: process.cwd(),
   signal: interrupt.signal,
+}).then((code) => {
+  process.exitCode = code;
+  // The terminal is closed: Node's own exit aborts where it cannot set one back.
+  if (terminals.some((fd) => !isatty(fd))) {
+    process.removeAllListeners('SIGHUP');
+    process.kill(process.pid, 'SIGHUP');
+  }
 });
-
-// The terminal is closed: Node's own exit aborts where it cannot set one back.
-if (terminals.some((fd) => !isatty(fd))) {
-  process.removeAllListeners('SIGHUP');
-  process.kill(process.pid, 'SIGHUP');
-}

@@ -4,7 +4,6 @@ import { isAbsolute } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { checkDefinition, type SinkDefinition } from '../../plugins/sdk/index.js';
 import { messageOf, PipelineError } from './error.js';
-import { hookResolution, resolvePackage } from './sink-resolver.js';
 
 /** Where a custom sink comes from. */
 export interface SinkSource {
@@ -18,8 +17,9 @@ export interface SinkSource {
 
 /** Import a custom sink into this thread, and check its shape. Throws {@link PipelineError}. */
 export async function loadSinkModule(source: SinkSource): Promise<SinkDefinition<unknown>> {
-  hookResolution();
-  const url = resolveModule(source);
+  const resolver = await import('./sink-resolver.js');
+  resolver.hookResolution();
+  const url = resolveModule(source, resolver);
   const file = url.startsWith('file:') ? fileURLToPath(url) : url;
   refuseTypeScript(file);
   let module: { default?: unknown };
@@ -37,7 +37,9 @@ export async function loadSinkModule(source: SinkSource): Promise<SinkDefinition
   }
 }
 
-function resolveModule({ module, resolveFrom }: SinkSource): string {
+type Resolver = typeof import('./sink-resolver.js');
+
+function resolveModule({ module, resolveFrom }: SinkSource, { resolvePackage }: Resolver): string {
   if (isAbsolute(module)) {
     try {
       return pathToFileURL(createRequire(resolveFrom).resolve(module)).href;

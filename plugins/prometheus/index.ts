@@ -1,9 +1,8 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { defineSink } from '../sdk/index.js';
-import { type Address, listen, parseAddress } from './listen.js';
+import { type Address, parseAddress } from './address.js';
 import { scrapeHandler } from './scrape.js';
-import { WebGuard } from './web-config/index.js';
 
 const ADDRESS = 'expected an address such as 127.0.0.1:9100, [::1]:9100, :9100 or unix:/run/prom.sock';
 
@@ -48,6 +47,11 @@ export default defineSink<PrometheusOptions>({
   async open(chosen, context) {
     const fetch = scrapeHandler(chosen, context);
     if (!chosen.listen) return { fetch, close() {} };
+    // Few need a server of the sink's own: a start of the others does not wait for its libraries.
+    const [{ listen }, { WebGuard }] = await Promise.all([
+      import('./listen.js'),
+      import('./web-config/index.js'),
+    ]);
     const guard =
       chosen.web_config && new WebGuard(resolve(context.directory, chosen.web_config), context.log);
     const listener = await listen(chosen.listen, chosen.path, fetch, guard || undefined);

@@ -4,24 +4,8 @@ import type { Server as SecureServer } from 'node:https';
 import { connect, type Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { Hono } from 'hono';
+import type { Address } from './address.js';
 import type { WebGuard } from './web-config/index.js';
-
-export type Address =
-  | { readonly kind: 'tcp'; readonly host: string; readonly port: number; readonly text: string }
-  | { readonly kind: 'unix'; readonly path: string; readonly text: string };
-
-/** `host:port`, `[::1]:port`, `:port` (every interface), `unix:/path`. Undefined when it is none of these. */
-export function parseAddress(text: string): Address | undefined {
-  if (text.startsWith('unix:')) {
-    const path = text.slice('unix:'.length);
-    return path !== '' && !path.includes('\0') && Buffer.byteLength(path) <= 107
-      ? { kind: 'unix', path, text }
-      : undefined;
-  }
-  const match = /^(?:\[([0-9A-Fa-f:.]+(?:%[\w.-]+)?)\]|([A-Za-z0-9._-]*)):(\d{1,5})$/.exec(text);
-  const port = Number(match?.[3]);
-  return match && port <= 65_535 ? { kind: 'tcp', host: match[1] ?? match[2] ?? '', port, text } : undefined;
-}
 
 /** The address cannot be had. No later attempt would be better, so the agent ends: `fatal`. */
 export class ListenError extends Error {

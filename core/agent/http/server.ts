@@ -7,19 +7,26 @@ import { AgentError } from '../error.js';
 export interface AgentServer {
   /** `http://127.0.0.1:9091` or `unix:/run/bee-agent.sock`. */
   readonly url: string;
-  /** Answer with this; until it is called, requests wait. */
-  readonly serve: (listener: RequestListener) => void;
+  /** Have requests answered: `load` is called once, for the first of them, or by {@link AgentServer.ready}. Until then they wait. */
+  readonly serve: (load: () => Promise<RequestListener>) => void;
+  /** Load what answers, for requests to come. */
+  readonly ready: () => void;
   close(): Promise<void>;
 }
 
 /** Listen, or fail with `AgentError` code `ADDRESS_IN_USE` / `LISTEN_FAILED`. */
 export async function listen(address: ListenAddress): Promise<AgentServer> {
   let serve: AgentServer['serve'] = () => {};
-  const listening = new Promise<RequestListener>((resolve) => {
+  const served = new Promise<() => Promise<RequestListener>>((resolve) => {
     serve = resolve;
   });
+  let listener: Promise<RequestListener> | undefined;
+  const load = (): Promise<RequestListener> => {
+    listener ??= served.then((load) => load());
+    return listener;
+  };
   const server = createServer((request, response) => {
-    void listening.then((listener) => listener(request, response));
+    void load().then((answer) => answer(request, response));
   });
   if (address.kind === 'unix') await removeStaleSocket(address.path);
   await new Promise<void>((resolve, reject) => {
@@ -32,6 +39,7 @@ export async function listen(address: ListenAddress): Promise<AgentServer> {
   return {
     url: urlOf(server, address),
     serve,
+    ready: () => void load(),
     async close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();

@@ -1,5 +1,4 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import { compare } from 'bcrypt';
 
 /** Stands for the hash of a user who is not there, so that asking takes as long: as exporter-toolkit's, cost 10. */
 const NOBODY = '$2b$10$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi';
@@ -36,7 +35,7 @@ export class BasicAuth {
     if (this.waiting >= MAX_WAITING) return 'busy';
     this.waiting++;
     // `$2y$` is what PHP and htpasswd call the algorithm that OpenBSD calls `$2b$`.
-    const checked = this.turn.then(() => compare(password, hash.replace(/^\$2y/, '$2b')));
+    const checked = this.turn.then(() => matches(password, hash.replace(/^\$2y/, '$2b')));
     this.turn = checked.catch(() => {});
     try {
       if (!(await checked) || known === undefined) return 'refused';
@@ -47,6 +46,12 @@ export class BasicAuth {
       this.waiting--;
     }
   }
+}
+
+/** The library is loaded at first use: it is native, and few need it. */
+async function matches(password: string, hash: string): Promise<boolean> {
+  const { default: bcrypt } = await import('bcrypt');
+  return bcrypt.compare(password, hash);
 }
 
 function parse(header: string | null): [user: string, password: string] | undefined {

@@ -1,0 +1,1 @@
+export { load, saveCodeCache } from './load.js';

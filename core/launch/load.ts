@@ -1,0 +1,63 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { constants, Script } from 'node:vm';
+import { readCache, writeCache } from './cache-file.js';
+
+/**
+ * Loads the scripts of the bundle, which lie beside this file, with what V8 compiled of them at build time: that is
+ * a third of a start. Node's own compile cache is for Node 22 and newer, and keeps its files where others may write.
+ * A script that has no cache, or one that does not fit (another Node, other flags, edited code), is compiled.
+ */
+
+interface Loaded {
+  readonly file: string;
+  readonly source: Buffer;
+  readonly script: Script;
+  readonly module: { exports: unknown };
+}
+
+/** As Node's own wrapper of CommonJS. On the first line, so that lines are those of the file. */
+const HEAD = '(function (exports, require, module, __filename, __dirname) { ';
+const TAIL = '\n})';
+const ASCII_ONLY = /^[\0-\x7f]*$/;
+
+const folder = dirname(fileURLToPath(import.meta.url));
+const node = createRequire(import.meta.url);
+const loaded = new Map<string, Loaded>();
+
+/** Exports of the script `name` of the bundle, which runs at its first load in this thread. */
+export function load(name: string): unknown {
+  const known = loaded.get(name);
+  if (known) return known.module.exports;
+  const file = join(folder, name);
+  const source = readFileSync(file);
+  const cachedData = readCache(file, source);
+  const script = new Script(HEAD + textOf(source) + TAIL, {
+    filename: file,
+    columnOffset: -HEAD.length,
+    ...(cachedData ? { cachedData } : {}),
+    importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+  });
+  const module = { exports: {} };
+  loaded.set(name, { file, source, script, module });
+  const run = script.runInThisContext() as (...parts: unknown[]) => void;
+  run(module.exports, requireFrom, module, file, folder);
+  return module.exports;
+}
+
+function requireFrom(name: string): unknown {
+  return name.startsWith('./') ? load(name.slice(2)) : node(name);
+}
+
+/** UTF-8 costs several times as much to decode, and twice the memory: the build writes ASCII. */
+function textOf(source: Buffer): string {
+  const text = source.toString('latin1');
+  return ASCII_ONLY.test(text) ? text : source.toString('utf8');
+}
+
+/** Write what V8 has compiled by now, for later starts. At build time only. */
+export function saveCodeCache(): void {
+  for (const { file, source, script } of loaded.values()) writeCache(file, source, script.createCachedData());
+}

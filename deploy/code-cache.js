@@ -1,0 +1,63 @@
+// Part of `npm run build`: has V8 compile what a start runs, and keeps that beside the bundle (core/launch). Each run
+// adds what it compiles to what those before it did. None touches the kernel, the network, or a user's files.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const STORE = join(root, 'test', 'fixtures', 'bumblebee', 'store');
+
+const [command, ...args] = process.argv.slice(2);
+if (command === undefined) all();
+else one(command);
+
+function all() {
+  const folder = mkdtempSync(join(tmpdir(), 'bee-code-cache-'));
+  try {
+    const config = (name, probe, more = '') => {
+      const file = join(folder, `${name}.yaml`);
+      const sinks = 'out: { type: stdout, format: json }, prom: { type: prometheus }';
+      const agent = `listen: "unix:${folder}/socket", storage: ${STORE}`;
+      writeFileSync(file, `probes: [${probe}]\nsinks: { ${sinks}${more} }\nagent: { ${agent} }\n`, {
+        mode: 0o600,
+      });
+      return file;
+    };
+    const execs = '{ image: "localhost:5000/fixtures/execs:v1", pull: never }';
+    const absent = '{ image: "localhost:5000/fixtures/absent:v1", pull: never }';
+    // What both threads run of a decoder first: all of it.
+    run(folder, 0, 'decode-worker');
+    run(folder, 0, 'bee-agent', '--config', config('check', execs), '--check');
+    // As far as a start gets without the kernel.
+    run(folder, 1, 'bee-agent', '--config', config('start', absent));
+    run(folder, 0, 'bee', 'list', '--storage', STORE);
+    run(folder, 0, 'bee', '--version');
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function run(home, expected, ...command) {
+  const { status, stderr } = spawnSync(process.execPath, [fileURLToPath(import.meta.url), ...command], {
+    env: { PATH: process.env.PATH, HOME: home },
+    encoding: 'utf8',
+  });
+  if (status !== expected) throw new Error(`${command.join(' ')} ended with ${status}:\n${stderr}`);
+}
+
+function one(name) {
+  process.argv = [process.execPath, name, ...args];
+  const { load, saveCodeCache } = createRequire(import.meta.url)('../dist/bin/load.js');
+  const whole = name === 'decode-worker';
+  // Flags are part of what a cache has to fit: as they are at a start when it is made.
+  setFlagsFromString(whole ? '--no-lazy' : '--no-flush-bytecode');
+  process.once('exit', () => {
+    setFlagsFromString(whole ? '--lazy' : '--flush-bytecode');
+    saveCodeCache();
+  });
+  load(`${name}-main.js`);
+}
