@@ -101,7 +101,7 @@ export default defineConfig([
   {
     input: {
       bee: 'dist/core/cli/main.js',
-      'bee-agent': 'dist/core/agent/main.js',
+      'bee-agent': 'dist/core/agent/entry.js',
       'decode-worker': 'dist/core/decode/worker.js',
       // Piscina starts the file of this name that is beside it.
       worker: 'node_modules/piscina/dist/worker.js',

@@ -1,7 +1,8 @@
-// Part of `npm run build`: has V8 compile what a start runs, and keeps that beside the bundle (core/launch). Each run
-// adds what it compiles to what those before it did. None touches the kernel, the network, or a user's files.
+// Part of `npm run build`, and of `npm run build:native` where a package was installed: has V8 compile what a start runs,
+// and keeps that beside the bundle (core/launch). Each run adds what it compiles to what those before it did. None
+// touches the kernel, the network, or a user's files.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,8 +13,8 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const STORE = join(root, 'test', 'fixtures', 'bumblebee', 'store');
 
 const [command, ...args] = process.argv.slice(2);
-if (command === undefined) all();
-else one(command);
+if (command !== undefined) one(command);
+else if (existsSync(join(root, 'dist', 'bin', 'load.js'))) all();
 
 function all() {
   const folder = mkdtempSync(join(tmpdir(), 'bee-code-cache-'));
@@ -21,7 +22,7 @@ function all() {
     const config = (name, probe, more = '') => {
       const file = join(folder, `${name}.yaml`);
       const sinks = 'out: { type: stdout, format: json }, prom: { type: prometheus }';
-      const agent = `listen: "unix:${folder}/socket", storage: ${STORE}`;
+      const agent = `listen: "unix:${folder}/socket", storage: ${existsSync(STORE) ? STORE : folder}`;
       writeFileSync(file, `probes: [${probe}]\nsinks: { ${sinks}${more} }\nagent: { ${agent} }\n`, {
         mode: 0o600,
       });
@@ -29,12 +30,13 @@ function all() {
     };
     const execs = '{ image: "localhost:5000/fixtures/execs:v1", pull: never }';
     const absent = '{ image: "localhost:5000/fixtures/absent:v1", pull: never }';
-    // What both threads run of a decoder first: all of it.
+    // What both threads run of a decoder: all of it.
     run(folder, 0, 'decode-worker');
-    run(folder, 0, 'bee-agent', '--config', config('check', execs), '--check');
+    // An installed package has no fixtures, and comes with what this compiled.
+    if (existsSync(STORE)) run(folder, 0, 'bee-agent', '--config', config('check', execs), '--check');
     // As far as a start gets without the kernel.
     run(folder, 1, 'bee-agent', '--config', config('start', absent));
-    run(folder, 0, 'bee', 'list', '--storage', STORE);
+    run(folder, 0, 'bee', 'list', '--storage', folder);
     run(folder, 0, 'bee', '--version');
   } finally {
     rmSync(folder, { recursive: true, force: true });

@@ -33,10 +33,11 @@ build_project() {
     touch node_modules/.package-lock.json
   fi
   bash native/build.sh
-  if [[ ! -f dist/.built || -n $(find core config plugins native rolldown.config.js -name '*.[tj]s' -newer dist/.built -print -quit) ]]; then
+  # The code cache is of one version of Node.
+  if [[ ! -f dist/.built || $(<dist/.built) != "$(node --version)" || -n $(find core config plugins native rolldown.config.js deploy/code-cache.js -name '*.[tj]s' -newer dist/.built -print -quit) ]]; then
     say "Compiling TypeScript"
     npm run --silent build >&2
-    touch dist/.built
+    node --version >dist/.built
   fi
 }
 

@@ -32,6 +32,8 @@ export interface AgentOptions {
   readonly pins?: PinFolders;
   /** What registries are shown, instead of what `bee login` and Docker keep. */
   readonly credential?: RegistryOptions['credential'];
+  /** Decode workers of which one has begun to start; the agent grows and closes it. */
+  readonly pool?: DecodePool | undefined;
 }
 
 interface RunningSink {
@@ -94,8 +96,8 @@ export class Agent {
   private async startAll(): Promise<void> {
     const { config } = this.loaded;
     const { log } = this.options;
-    // Its thread starts while this one loads the sinks.
-    this.pool = new DecodePool(config.agent.workers);
+    this.pool = this.options.pool ?? new DecodePool();
+    this.pool.grow(config.agent.workers);
     const { sinks, problems } = await prepareSinks(this.loaded, this.options.sinks);
     if (problems.length > 0) throw ConfigError.of(configProblems(problems, this.loaded));
     this.openSinks(sinks);

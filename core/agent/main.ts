@@ -2,6 +2,7 @@ import { constants } from 'node:os';
 import { isatty } from 'node:tty';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { ConfigError, loadConfig, parseDuration } from '../../config/index.js';
+import type { DecodePool } from '../decode/index.js';
 import { KernelError } from '../kernel/index.js';
 import { Agent } from './agent.js';
 import { check } from './check.js';
@@ -66,7 +67,7 @@ function duration(text: string): number {
   return ms;
 }
 
-async function main(): Promise<number> {
+async function runCommand(pool: DecodePool | undefined): Promise<number> {
   let flags: Flags;
   try {
     flags = parseFlags(process.argv.slice(2));
@@ -92,7 +93,8 @@ async function main(): Promise<number> {
         root: process.getuid?.() === 0,
       });
     if (flags.check) return await check(load, (text) => process.stdout.write(text));
-    return await run(new Agent(await load(), { log, strict: flags.strict === true }), flags, log);
+    const agent = new Agent(await load(), { log, strict: flags.strict === true, pool });
+    return await run(agent, flags, log);
   } catch (error) {
     return report(error, log);
   }
@@ -152,7 +154,9 @@ function report(error: unknown, log: Logger): number {
   return error instanceof AgentError && error.code === 'BAD_CONFIG' ? BAD_USAGE : FAILED;
 }
 
-void main().then((code) => {
+/** Ends the process. `pool`: see {@link AgentOptions.pool}. */
+export async function main(pool: DecodePool | undefined): Promise<void> {
+  const code = await runCommand(pool);
   // Workers and sinks are closed; whatever still holds the loop (a stuck sink's socket) must not hold the exit.
   process.stdout.write('', () => {
     if (isHungUp()) {
@@ -161,4 +165,4 @@ void main().then((code) => {
       process.kill(process.pid, 'SIGHUP');
     } else process.exit(code);
   });
-});
+}

@@ -27,13 +27,18 @@ export class DecodePool {
   readonly schedule = new Schedule();
   /** Of small drains. */
   readonly allowance = new Allowance();
-  private readonly workers: DecodeWorker[];
+  private readonly workers: DecodeWorker[] = [];
+  private readonly filename = workerFile();
 
-  constructor(size: number) {
-    const filename = workerFile();
-    this.workers = Array.from({ length: Math.max(1, size) }, () => new DecodeWorker(filename));
-    // Its thread starts while probes are read; those of the others when there is work for them.
+  /** The thread of the first worker starts now; those of the others when there is work for them. */
+  constructor(size = 1) {
+    this.grow(size);
     this.workers[0]?.begin();
+  }
+
+  /** To `size` workers, at least one; those that are there stay. */
+  grow(size: number): void {
+    while (this.workers.length < Math.max(1, size)) this.workers.push(new DecodeWorker(this.filename));
   }
 
   /** For a ring, the worker with the least load. */

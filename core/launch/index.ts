@@ -1,1 +1,1 @@
-export { load, saveCodeCache } from './load.js';
+export { load, loadedScripts, saveCodeCache } from './load.js';

@@ -57,6 +57,11 @@ function textOf(source: Buffer): string {
   return ASCII_ONLY.test(text) ? text : source.toString('utf8');
 }
 
+/** What this thread has loaded, and whether V8 took its cache. */
+export function loadedScripts(): { readonly name: string; readonly cached: boolean }[] {
+  return [...loaded].map(([name, { script }]) => ({ name, cached: script.cachedDataRejected === false }));
+}
+
 /** Write what V8 has compiled by now, for later starts. At build time only. */
 export function saveCodeCache(): void {
   for (const { file, source, script } of loaded.values()) writeCache(file, source, script.createCachedData());

@@ -6,7 +6,7 @@ import { ROOT, WORK } from './tools.js';
 let configs = 0;
 let main = join(ROOT, 'dist/bin/bee-agent.js');
 /** Not bundled: its profile tells the folders apart. */
-const PROFILED = join(ROOT, 'dist/core/agent/main.js');
+const PROFILED = join(ROOT, 'dist/core/agent/entry.js');
 
 /** Measure another build of the agent. */
 export function useAgent(file: string): void {

@@ -29,7 +29,10 @@ export async function agentFiles(): Promise<TarFile[]> {
     'package.json',
     'native/binding.gyp',
     ...filesBelow(join(root, 'dist'))
-      .filter((path) => /\.js$|\/LICENSES\.txt$/.test(path) && !path.startsWith('test/'))
+      .filter(
+        (path) =>
+          /\.js(\.cache)?$|\/LICENSES\.txt$|^bin\/package\.json$/.test(path) && !path.startsWith('test/'),
+      )
       .map((path) => `dist/${path}`),
   ];
   return [
