@@ -71,7 +71,7 @@ const sdk = {
   },
 };
 
-/** Stays a module: `import.meta.resolve` is for these only. Loaded where a config names a sink of the user's. */
+/** Stays a module: `import.meta.resolve` and `import()` of what users write are for these only. Loaded where a config names a sink of the user's. */
 const resolver = {
   name: 'resolver',
   resolveId(id) {
@@ -114,6 +114,7 @@ export default defineConfig([
     output: {
       dir: FOLDER,
       format: 'cjs',
+      dynamicImportInCjs: false,
       entryFileNames: '[name]-main.js',
       chunkFileNames: '[name]-[hash].js',
       cleanDir: true,

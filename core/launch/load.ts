@@ -2,13 +2,16 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { constants, Script } from 'node:vm';
+import { Script } from 'node:vm';
 import { readCache, writeCache } from './cache-file.js';
 
 /**
  * Loads the scripts of the bundle, which lie beside this file, with what V8 compiled of them at build time: that is
  * a third of a start. Node's own compile cache is for Node 22 and newer, and keeps its files where others may write.
  * A script that has no cache, or one that does not fit (another Node, other flags, edited code), is compiled.
+ *
+ * In these scripts `import()` is `require`, by the build: Node 20 has no answer to `import()` in a script that comes out
+ * of a cache.
  */
 
 interface Loaded {
@@ -38,7 +41,6 @@ export function load(name: string): unknown {
     filename: file,
     columnOffset: -HEAD.length,
     ...(cachedData ? { cachedData } : {}),
-    importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
   });
   const module = { exports: {} };
   loaded.set(name, { file, source, script, module });

@@ -24,7 +24,7 @@ export async function loadSinkModule(source: SinkSource): Promise<SinkDefinition
   refuseTypeScript(file);
   let module: { default?: unknown };
   try {
-    module = await import(url);
+    module = await resolver.importModule(url);
   } catch (error) {
     throw new PipelineError('SINK_MODULE', `${file} cannot be loaded: ${loadError(error, file)}`, {
       cause: error,

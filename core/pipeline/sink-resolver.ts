@@ -32,3 +32,8 @@ function hookRequire(own: NodeJS.Require): void {
 export function resolvePackage(name: string, from: string): string {
   return import.meta.resolve(FROM + encodeURIComponent(JSON.stringify({ name, from })));
 }
+
+/** From here, since what is in the bundle imports nothing (core/launch). */
+export function importModule(url: string): Promise<{ default?: unknown }> {
+  return import(url);
+}
