@@ -115,6 +115,8 @@ export default defineConfig([
       dir: FOLDER,
       format: 'cjs',
       dynamicImportInCjs: false,
+      postBanner: '(function (exports, require, module, __filename, __dirname) {',
+      postFooter: '})',
       entryFileNames: '[name]-main.js',
       chunkFileNames: '[name]-[hash].js',
       cleanDir: true,

@@ -30,8 +30,6 @@ function all() {
     };
     const execs = '{ image: "localhost:5000/fixtures/execs:v1", pull: never }';
     const absent = '{ image: "localhost:5000/fixtures/absent:v1", pull: never }';
-    // What both threads run of a decoder: all of it.
-    run(folder, 0, 'decode-worker');
     // An installed package has no fixtures, and comes with what this compiled.
     if (existsSync(STORE)) run(folder, 0, 'bee-agent', '--config', config('check', execs), '--check');
     // As far as a start gets without the kernel.
@@ -54,11 +52,10 @@ function run(home, expected, ...command) {
 function one(name) {
   process.argv = [process.execPath, name, ...args];
   const { load, saveCodeCache } = createRequire(import.meta.url)('../dist/bin/load.js');
-  const whole = name === 'decode-worker';
-  // Flags are part of what a cache has to fit: as they are at a start when it is made.
-  setFlagsFromString(whole ? '--no-lazy' : '--no-flush-bytecode');
+  setFlagsFromString('--no-flush-bytecode');
   process.once('exit', () => {
-    setFlagsFromString(whole ? '--lazy' : '--flush-bytecode');
+    // Flags are part of what a cache has to fit.
+    setFlagsFromString('--flush-bytecode');
     saveCodeCache();
   });
   load(`${name}-main.js`);

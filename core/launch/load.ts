@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -21,11 +22,6 @@ interface Loaded {
   readonly module: { exports: unknown };
 }
 
-/** As Node's own wrapper of CommonJS. On the first line, so that lines are those of the file. */
-const HEAD = '(function (exports, require, module, __filename, __dirname) { ';
-const TAIL = '\n})';
-const ASCII_ONLY = /^[\0-\x7f]*$/;
-
 const folder = dirname(fileURLToPath(import.meta.url));
 const node = createRequire(import.meta.url);
 const loaded = new Map<string, Loaded>();
@@ -37,13 +33,10 @@ export function load(name: string): unknown {
   const file = join(folder, name);
   const source = readFileSync(file);
   const cachedData = readCache(file, source);
-  const script = new Script(HEAD + textOf(source) + TAIL, {
-    filename: file,
-    columnOffset: -HEAD.length,
-    ...(cachedData ? { cachedData } : {}),
-  });
+  const script = new Script(textOf(source), { filename: file, ...(cachedData ? { cachedData } : {}) });
   const module = { exports: {} };
   loaded.set(name, { file, source, script, module });
+  // The build wraps each in a function, as Node does at run time.
   const run = script.runInThisContext() as (...parts: unknown[]) => void;
   run(module.exports, requireFrom, module, file, folder);
   return module.exports;
@@ -55,8 +48,7 @@ function requireFrom(name: string): unknown {
 
 /** UTF-8 costs several times as much to decode, and twice the memory: the build writes ASCII. */
 function textOf(source: Buffer): string {
-  const text = source.toString('latin1');
-  return ASCII_ONLY.test(text) ? text : source.toString('utf8');
+  return source.toString(isAscii(source) ? 'latin1' : 'utf8');
 }
 
 /** What this thread has loaded, and whether V8 took its cache. */

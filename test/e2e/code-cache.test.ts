@@ -88,7 +88,7 @@ describe('the code cache of the bundle', () => {
   );
 
   it('has errors tell where they stand in the file', () => {
-    writeFileSync(join(bin, 'own-main.js'), "\n\nconsole.log(new Error('here').stack);\n");
+    writeFileSync(join(bin, 'own-main.js'), "(function () {\n\nconsole.log(new Error('here').stack);\n})");
     writeFileSync(join(bin, 'own.js'), "require('./load.js').load('own-main.js');");
     const { stdout, stderr } = spawnSync(process.execPath, [join(bin, 'own.js')], { encoding: 'utf8' });
     expect(stdout, stderr).toContain(`${join(bin, 'own-main.js')}:3:13`);
