@@ -92,8 +92,10 @@ export class LayoutBuilder {
       );
     }
     if (type.bool) return { kind: 'bool', size: type.size };
-    const format = type.size === 8 ? typedefs.find((name) => INT_FORMATS.has(name)) : undefined;
     const int = { kind: 'int', size: type.size, signed: type.signed } as const;
+    // As for arrays: `signed char` and `unsigned char` (u8) are numbers.
+    if (type.size === 1 && type.name === 'char') return { ...int, format: 'char' };
+    const format = type.size === 8 ? typedefs.find((name) => INT_FORMATS.has(name)) : undefined;
     return format === undefined ? int : { ...int, format: format as IntFormat };
   }
 

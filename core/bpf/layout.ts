@@ -42,9 +42,9 @@ export type ScalarNode = IntNode | FloatNode | BoolNode | StringNode | EnumNode 
 
 /**
  * How an integer is shown, from the name of its typedef: `duration` (ns), `ktime` (ns of CLOCK_MONOTONIC),
- * `boottime` (ns of CLOCK_BOOTTIME).
+ * `boottime` (ns of CLOCK_BOOTTIME). `char`: what C calls so, one byte.
  */
-export type IntFormat = 'duration' | 'ktime' | 'boottime';
+export type IntFormat = 'duration' | 'ktime' | 'boottime' | 'char';
 
 export interface IntNode {
   readonly kind: 'int';

@@ -25,7 +25,13 @@ export function renderLabel({ node, offset }: Leaf, memory: Memory, o: number): 
     }
     case 'int': {
       const value = readInteger(node, memory.u8, at);
-      return node.format === 'duration' ? humanDuration(value) : value.toString();
+      if (node.format === 'duration') return humanDuration(value);
+      return node.format === 'char' ? characterOr(value) : value.toString();
     }
   }
+}
+
+/** A `char` is a letter to BumbleBee (`op="r"`), and a small number to who counts in one. */
+function characterOr(value: bigint): string {
+  return value > 0x20n && value < 0x7fn ? String.fromCharCode(Number(value)) : value.toString();
 }

@@ -175,7 +175,7 @@ agent: { listen: "127.0.0.1:0", storage: ${join(folder, 'store')} }
       await agent.until(() => agent.events.some(({ data }) => data.fname === '/no/such/file'));
       const opened = agent.events.find(({ data }) => data.fname === '/no/such/file');
       expect(opened?.data).toMatchObject({ comm: 'cat', ret: -2 });
-      expect(await agent.sum('ebpf_solo_io_hist_open_us_count')).toBeGreaterThan(0);
+      expect(await agent.sum('ebpf_solo_io_hist_open_us_count', 'op="o"')).toBeGreaterThan(0);
     } finally {
       expect(await agent.stop()).toBe(0);
     }

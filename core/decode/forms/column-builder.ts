@@ -121,7 +121,7 @@ export function columnBuilders(record: Layout): ColumnBuilder[] {
 }
 
 function formatOf(node: ScalarNode): Extract<Column, { kind: 'number' }>['format'] {
-  if (node.kind === 'int') return node.format;
+  if (node.kind === 'int') return node.format === 'char' ? undefined : node.format;
   return node.kind === 'bool' || node.kind === 'pointer' || node.kind === 'enum' ? node.kind : undefined;
 }
 

@@ -39,7 +39,7 @@ describe('layout of C types', () => {
       b: { kind: 'array', length: 4, stride: 1, element: { kind: 'int', size: 1, signed: false } },
       i: { kind: 'array', length: 2, stride: 1, element: i8 },
       rows: { kind: 'array', length: 2, stride: 8, element: { kind: 'string', size: 8 } },
-      one: i8,
+      one: { ...i8, format: 'char' },
       last: { kind: 'string', size: 0 },
     });
   });

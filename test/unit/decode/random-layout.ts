@@ -36,6 +36,7 @@ const scalar: fc.Arbitrary<ScalarNode> = fc.oneof(
     .map(({ bits: field, signed }) => ({ kind: 'int' as const, signed, ...field })),
   fc.constantFrom<ScalarNode>(
     { kind: 'int', size: 8, signed: false, format: 'duration' },
+    { kind: 'int', size: 1, signed: true, format: 'char' },
     { kind: 'float', size: 4 },
     { kind: 'float', size: 8 },
     { kind: 'bool', size: 1 },

@@ -55,6 +55,8 @@ export function scalarText(node: ScalarNode, bytes: Uint8Array, offset: number, 
       return String(integer({ ...node, signed: false }, bytes, offset) !== 0n);
     case 'int': {
       const value = integer(node, bytes, offset);
+      if (forPeople && node.format === 'char' && /^[!-~]$/.test(String.fromCharCode(Number(value) & 0xffff)))
+        return String.fromCharCode(Number(value));
       return forPeople && node.format === 'duration' ? goDuration(value) : String(value);
     }
     case 'enum': {
