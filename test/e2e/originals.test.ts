@@ -16,8 +16,8 @@ describe.skipIf(SOURCES.length === 0)(
     const env = { HOME: folder, BEE_STORAGE: join(folder, 'store') };
     afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-    it.each(SOURCES)('$name is built, described and run', async ({ name, source }) => {
-      const image = `localhost/given/${name.toLowerCase()}:v1`;
+    it.each(SOURCES)('$id is built, described and run', async ({ id, source }) => {
+      const image = `localhost/given/${id.toLowerCase()}:v1`;
       await beeOk(['build', source, image], { env });
       const described = JSON.parse(await beeOk(['describe', image, '--output', 'json'], { env }));
       const programs: { section: string }[] = described.programs;

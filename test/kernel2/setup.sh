@@ -39,14 +39,21 @@ if [[ -z $package ]]; then
 fi
 [[ -n $package ]] || unavailable "apt knows no linux-image-amd64"
 kernel=$folder/$package
-if [[ ! -e $kernel/vmlinux ]]; then
+if [[ ! -e $kernel/vmlinux || ! -e $kernel/nfs/nfsd.ko ]]; then
   work=$(mktemp -d "${TMPDIR:-/tmp}/bee-kernel2.XXXXXX")
   trap 'rm -rf "$work"' EXIT
   (cd "$work" && get download "$package" && dpkg -x "$package"_*.deb .)
-  rm -rf "$folder" && mkdir -p "$kernel"
-  for module in $(sed -n 's/^modules="\(.*\)"$/\1/p' init.sh); do
-    cp "$(find "$work/lib/modules" -name "$module.ko")" "$kernel/"
-  done
+  mkdir -p "$kernel/nfs"
+  find "$folder" -mindepth 1 -maxdepth 1 ! -name "$package" -exec rm -rf {} +
+  # What the guest needs for its root, and what scripts load from there: copy SCRIPT FOLDER.
+  copy() {
+    local module
+    for module in $(sed -n 's/^modules="\(.*\)"$/\1/p' "$1"); do
+      cp "$(find "$work/lib/modules" -name "$module.ko")" "$2/"
+    done
+  }
+  copy init.sh "$kernel"
+  copy nfs.sh "$kernel/nfs"
   # The kernel without its wrapper boots in half the time. Offsets: Documentation/arch/x86/boot.rst.
   image=$(echo "$work"/boot/vmlinuz-*)
   word() { od -An -t "u$2" -j "$1" -N "$2" "$image" | tr -d ' '; }

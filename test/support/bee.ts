@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 export const BEE = fileURLToPath(new URL('../../dist/bin/bee.js', import.meta.url));
 
 export interface BeeResult {
+  /** Null where a signal ended it, which is said at the end of `stderr`. */
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
@@ -36,7 +37,9 @@ export function bee(args: readonly string[], options: BeeOptions = {}): Promise<
   });
   return new Promise((resolve, reject) => {
     child.on('error', reject);
-    child.on('close', (code) => resolve({ code, stdout, stderr }));
+    child.on('close', (code, signal) =>
+      resolve({ code, stdout, stderr: signal === null ? stderr : `${stderr}(ended by ${signal})\n` }),
+    );
   });
 }
 

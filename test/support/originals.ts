@@ -2,7 +2,10 @@ import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 
 export interface OriginalSource {
+  /** Of the file: `tcpconnect`. */
   readonly name: string;
+  /** Of the file with its folders, which no two have: `old-tcpconnect-tcpconnect`. */
+  readonly id: string;
   readonly source: string;
 }
 
@@ -17,8 +20,8 @@ export function originals(): OriginalSource[] {
     file.endsWith('.c'),
   );
   if (files.length === 0) throw new Error(`BEE_ORIGINALS=${folder}: there is no C file in it`);
-  return files.sort().map((file) => ({
-    name: basename(file).replace(/(\.bpf)?\.c$/, ''),
-    source: join(folder, file),
-  }));
+  return files.sort().map((file) => {
+    const path = file.replace(/(\.bpf)?\.c$/, '');
+    return { name: basename(path), id: path.replace(/[^\w-]+/g, '-'), source: join(folder, file) };
+  });
 }
