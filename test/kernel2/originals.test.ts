@@ -101,7 +101,7 @@ agent: { listen: "0.0.0.0:${PORT}" }
       events.filter((event) => event.probe === probe).map(({ data }) => data);
 
     it('run, all of them', () => {
-      expect(running(PROBES)).toEqual(PROBES);
+      expect(running(PROBES), guest.read('log')).toEqual(PROBES);
     });
 
     it.skipIf(GIVEN.length === 0)('run, those of BEE_ORIGINALS (not set: skipped)', () => {

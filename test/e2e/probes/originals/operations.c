@@ -46,15 +46,17 @@ static __always_inline int end(char kind)
 	u32 thread = bpf_get_current_pid_tgid();
 	struct begun *begun = bpf_map_lookup_elem(&under_way, &thread);
 	struct operation *place;
+	struct file *file;
 
 	if (!begun)
 		return 0;
+	file = begun->file;
 	place = bpf_ringbuf_reserve(&hist_operation_us, sizeof(*place), 0);
 	if (!place)
 		return 0;
 	place->le = (bpf_ktime_get_ns() - begun->at) / 1000;
 	place->kind = kind;
-	bpf_probe_read_kernel_str(place->name, sizeof(place->name), BPF_CORE_READ(begun->file, f_path.dentry, d_name.name));
+	bpf_probe_read_kernel_str(place->name, sizeof(place->name), BPF_CORE_READ(file, f_path.dentry, d_name.name));
 	bpf_ringbuf_submit(place, 0);
 	bpf_map_delete_elem(&under_way, &thread);
 	return 0;
