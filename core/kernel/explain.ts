@@ -150,7 +150,7 @@ export function explainAttach(error: unknown, program: ProgramName): unknown {
     if (error.code === 'ENOENT' || error.code === 'EADDRNOTAVAIL') {
       return failure(
         'ATTACH_FAILED',
-        `${what}: this kernel (${release}) has no function ${target} that can be probed. See /proc/kallsyms.`,
+        `${what}: this kernel (${release}) has no function ${target} that can be probed, or the module that has it is not loaded. See /proc/kallsyms.`,
         error,
         program,
       );

@@ -65,7 +65,8 @@ describe.skipIf(kernel === undefined)(
     beforeAll(async () => {
       guest = new GuestRun(kernel!);
       const ours = PROBES.map((name) => ({ name, source: here(`../e2e/probes/originals/${name}.c`) }));
-      for (const { name, source } of [...ours, ...GIVEN])
+      const unloaded = { name: 'unloaded', source: here('./probes/unloaded.bpf.c') };
+      for (const { name, source } of [...ours, unloaded, ...GIVEN])
         await run(process.execPath, [
           here('../../dist/bin/bee.js'),
           ...['build', '--binary-only', '-o', join(guest.folder, `${name}.o`), source],
@@ -73,7 +74,7 @@ describe.skipIf(kernel === undefined)(
       writeFileSync(
         join(guest.folder, 'probes.yaml'),
         `probes:
-${[...PROBES, ...GIVEN.map(({ name }) => name)].map((name) => `  - { file: ./${name}.o }`).join('\n')}
+${[...PROBES, 'unloaded', ...GIVEN.map(({ name }) => name)].map((name) => `  - { file: ./${name}.o }`).join('\n')}
 sinks:
   out: { type: stdout, format: json }
   prom: { type: prometheus, naming: bumblebee }
@@ -125,6 +126,12 @@ agent: { listen: "0.0.0.0:${PORT}" }
         after: series('after'),
         pid: (file) => Number(guest.read(`${file}-pid`)),
       });
+    });
+
+    it('say of a function that no loaded module has that a module may have it', () => {
+      expect(guest.read('log')).toMatch(
+        /program opened \(kprobe\/xfs_file_open\): this kernel \(\S+\) has no function xfs_file_open that can be probed, or the module that has it is not loaded/,
+      );
     });
 
     it('count connections in a hash by its section, with those that failed', () => {
