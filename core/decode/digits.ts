@@ -10,10 +10,16 @@ const SHORT = new Uint32Array(10_000);
 const FOUR = new Uint32Array(10_000);
 const LENGTHS = new Uint8Array(10_000);
 for (let value = 0; value < 10_000; value++) {
-  const text = String(value);
-  SHORT[value] = Buffer.from(text.padEnd(4, '\0')).readUInt32LE();
-  FOUR[value] = Buffer.from(text.padStart(4, '0')).readUInt32LE();
-  LENGTHS[value] = text.length;
+  // By arithmetic: with strings this would be a tenth of the time that an agent takes to start.
+  const high = (value / 100) | 0;
+  const low = value - high * 100;
+  const tens = (high / 10) | 0;
+  const lowTens = (low / 10) | 0;
+  const four = 0x30303030 + tens + ((high - tens * 10) << 8) + (lowTens << 16) + ((low - lowTens * 10) << 24);
+  const length = value < 10 ? 1 : value < 100 ? 2 : value < 1000 ? 3 : 4;
+  FOUR[value] = four;
+  SHORT[value] = four >>> (8 * (4 - length));
+  LENGTHS[value] = length;
 }
 
 /** Unsigned, up to 2^32-1. */

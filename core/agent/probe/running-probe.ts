@@ -75,7 +75,7 @@ export class RunningProbe {
     private readonly counts: Map<string, MapCounts>,
   ) {}
 
-  /** Load, map, attach, in this order, so that no record comes before its reader. What was done is undone on failure. */
+  /** Load, watch the maps, attach, in this order, so that no record comes before its reader. What was done is undone on failure. */
   static async start(
     config: ProbeConfig,
     image: ProbeImage,
@@ -94,8 +94,13 @@ export class RunningProbe {
       if (maps !== undefined) object.pinMaps(maps);
       if (programs !== undefined) probe.pinned.push(...object.pinPrograms(programs));
       probe.openLostMap();
-      for (const map of plan.maps) await probe.openMap(map);
+      for (const map of plan.maps) probe.addMap(map);
+      // In the workers, one of which may still be starting: what its programs send meanwhile waits in the rings, and
+      // small drains need no worker.
+      const opened = Promise.all(probe.maps.map((map) => map.source.open()));
+      opened.catch(() => {});
       probe.attachments = await object.attachAll({ frequency: config.frequency });
+      await opened;
       for (const map of probe.maps) if (map.source instanceof MapSource) map.source.start();
       return probe;
     } catch (error) {
@@ -115,7 +120,7 @@ export class RunningProbe {
       );
   }
 
-  private async openMap(plan: MapPlan): Promise<void> {
+  private addMap(plan: MapPlan): void {
     const { host } = this;
     const name = plan.spec.name;
     const counts = this.counts.get(name) ?? newCounts();
@@ -184,7 +189,6 @@ export class RunningProbe {
         },
       });
     }
-    await running.source.open();
     if (events) host.hub.add(running);
   }
 
