@@ -73,8 +73,8 @@ export interface SinkConfig {
   readonly name: string;
   /** Built-in type, package name, or absolute path (`./x.js` resolved against the config file). */
   readonly type: string;
-  /** `false`: a custom sink runs on the main thread. Default true; built-in sinks never run isolated. */
-  readonly isolate: boolean;
+  /** Where a custom sink runs; `false`: on the main thread. Default process; built-in sinks never run isolated. */
+  readonly isolate: 'process' | 'thread' | false;
   /** ms between two metric writes; absent: the sink's own default. */
   readonly interval?: number;
   readonly queue: QueueConfig;

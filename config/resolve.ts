@@ -79,7 +79,7 @@ function resolveSink(name: string, sink: SinkEntry, directory: string): SinkConf
   return {
     name,
     type: /^\.{0,2}\//.test(type) ? absolute(type, directory) : type,
-    isolate: isolate ?? true,
+    isolate: isolate === undefined || isolate === true ? 'process' : isolate,
     ...(interval === undefined ? {} : { interval }),
     queue: {
       maxBatches: queue?.max_batches ?? 1000,

@@ -281,9 +281,11 @@ export const sinkSchema = z.looseObject({
     'A built-in sink, a package name, or a path (./my-sink.js) relative to this file.',
   ),
   isolate: z
-    .boolean()
+    .union([z.enum(['process', 'thread']), z.boolean()], { error: 'process, thread, true or false' })
     .optional()
-    .describe('Whether a custom sink runs in a worker of its own. Default true; built-in sinks never do.'),
+    .describe(
+      'Where a custom sink runs: in a process of its own (the default; also true), in a thread of its own, or on the main thread (false). Built-in sinks are always there.',
+    ),
   interval: duration(100, DAY_MS)
     .optional()
     .describe("Time between two metric writes. Default: the sink's own."),

@@ -73,7 +73,7 @@ export async function prepareSinks(
         accepts,
         interval: config.interval ?? (own ?? DEFAULT_INTERVAL_S) * 1000,
         onMainThread: config.type in given || config.type in BUILT_IN || !config.isolate,
-        letsGo: !(config.type in given) && (config.type in BUILT_IN || config.isolate),
+        letsGo: !(config.type in given) && (config.type in BUILT_IN || config.isolate !== false),
       });
     } catch (error) {
       problems.push({
@@ -150,7 +150,7 @@ async function loadDefinition(config: SinkConfig, loaded: LoadedConfig): Promise
   if (builtIn) return (await builtIn()).default as SinkDefinition<unknown>;
   if (isAbsolute(config.type) && process.getuid?.() === 0) await requireTrustedModule(config.type);
   const source = { module: config.type, resolveFrom: loaded.file, name: config.name };
-  return config.isolate ? createIsolatedSink(source) : loadSinkModule(source);
+  return config.isolate ? createIsolatedSink(source, config.isolate) : loadSinkModule(source);
 }
 
 /** Code that root runs is held to what the config is: nobody else may be able to write it. */

@@ -12,9 +12,8 @@ import { Backoff } from '../backoff.js';
 import { messageOf, PipelineError } from '../error.js';
 import type { SinkSource } from '../sink-module.js';
 import type { Supervised, Supervisor } from '../supervised.js';
-import { forWorker } from './batch-copy.js';
-import type { Ask, Opened, PlainResponse, Prepared } from './messages.js';
-import { SinkWorker } from './sink-worker.js';
+import type { Opened, PlainResponse, Prepared } from './messages.js';
+import { type Isolation, SinkWorker } from './sink-worker.js';
 
 const FLUSH_MS = 5_000;
 const REOPEN_MS = 5_000;
@@ -28,13 +27,16 @@ const TIMER_SLACK_MS = 10;
 type Ready = Exclude<Prepared, { issues: unknown }>;
 
 /**
- * A custom sink in a worker thread of its own, as a definition like any other. The module is imported there only.
+ * A custom sink in a process or thread of its own, as a definition like any other. The module is imported there only.
  * A worker that dies or hangs counts as a failed attempt; a later one begins with a new worker. One that dies between
  * two attempts is replaced at once, or as soon as it may be.
  */
-export async function createIsolatedSink(source: SinkSource): Promise<SinkDefinition<unknown>> {
+export async function createIsolatedSink(
+  source: SinkSource,
+  isolation: Isolation = 'process',
+): Promise<SinkDefinition<unknown>> {
   // The one that describes serves the first open.
-  let first: SinkWorker | undefined = await SinkWorker.start(source);
+  let first: SinkWorker | undefined = await SinkWorker.start(source, isolation);
   const { description } = first;
   const scout = first;
   let settings: { readonly raw: unknown; readonly ready: Ready } | undefined;
@@ -67,7 +69,7 @@ export async function createIsolatedSink(source: SinkSource): Promise<SinkDefini
         let worker = first;
         first = undefined;
         if (!worker || worker.death) {
-          worker = await SinkWorker.start(source);
+          worker = await SinkWorker.start(source, isolation);
           await prepareAgain(worker, settings!.raw);
         }
         return { worker, opened: (await worker.open(context)) as Opened };
@@ -128,7 +130,7 @@ class IsolatedSink implements Supervised {
     );
     if (opened.writeMetrics)
       this.writeMetrics = (batch, call) =>
-        this.deliver(() => ({ ask: { method: 'writeMetrics', batch } }), call);
+        this.deliver((worker) => worker.ask({ method: 'writeMetrics', batch }, undefined, call.signal));
     if (opened.flush) this.flush = async () => void (await this.worker.ask({ method: 'flush' }, FLUSH_MS));
     if (opened.reopen) this.reopen = () => this.openFilesAnew();
     if (opened.fetch) this.fetch = (request) => this.answer(request);
@@ -169,10 +171,10 @@ class IsolatedSink implements Supervised {
   }
 
   write(batch: EventBatch, call: WriteCall): Promise<WriteResult> {
-    return this.deliver(() => {
-      const { batch: copy, buffer } = forWorker(batch.data, this.accepts);
-      return { ask: { method: 'write', key: this.keyOf(batch.data), batch: copy }, transfer: [buffer] };
-    }, call);
+    const { data } = batch;
+    return this.deliver((worker) =>
+      worker.write(this.keyOf(data), data, { accepts: this.accepts, signal: call.signal }),
+    );
   }
 
   private keyOf(batch: EventBatchData): number {
@@ -181,17 +183,12 @@ class IsolatedSink implements Supervised {
     return key;
   }
 
-  private async deliver(
-    content: () => { readonly ask: Ask; readonly transfer?: readonly ArrayBuffer[] },
-    { signal }: WriteCall,
-  ): Promise<WriteResult> {
+  private async deliver(ask: (worker: SinkWorker) => Promise<unknown>): Promise<WriteResult> {
     if (this.closing) return { status: 'closed', error: 'the sink is closed' };
     if (this.restartIn() > 0) return this.later(this.worker.death);
     this.delivering++;
     try {
-      const worker = await this.living();
-      const { ask, transfer } = content();
-      return (await worker.ask(ask, undefined, signal, transfer)) as WriteResult;
+      return (await ask(await this.living())) as WriteResult;
     } catch (error) {
       return this.later(error);
     } finally {

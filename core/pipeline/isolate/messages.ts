@@ -1,6 +1,8 @@
-import type { Accepts, BatchHint, EventBatchData, MetricBatch } from '../../../plugins/sdk/index.js';
+import type { Accepts, BatchHint, MetricBatch } from '../../../plugins/sdk/index.js';
 import type { PipelineErrorCode } from '../error.js';
 import type { SinkSource } from '../sink-module.js';
+import type { Outlined } from './batch-block.js';
+import type { Slot } from './batch-file.js';
 
 /** Of memory outside its heap, which Node's resource limits leave out: buffers, and so every batch. Bytes, without garbage. */
 export const BUFFER_LIMIT = 256 * 2 ** 20;
@@ -22,12 +24,17 @@ export type Ask =
       readonly labels: Readonly<Record<string, string>>;
     }
   /** `key`: the same number when the same batch comes again. */
-  | { readonly method: 'write'; readonly key: number; readonly batch: EventBatchData }
+  | { readonly method: 'write'; readonly key: number; readonly batch: PackedBatch }
   | { readonly method: 'writeMetrics'; readonly batch: MetricBatch }
   | { readonly method: 'flush' }
   | { readonly method: 'reopen' }
   | { readonly method: 'close' }
   | { readonly method: 'fetch'; readonly request: PlainRequest };
+
+/** An event batch on its way. Its block comes along, or lies in the file that both sides have open. */
+export interface PackedBatch extends Pick<Outlined, 'outline' | 'lengths'> {
+  readonly block: ArrayBuffer | Slot;
+}
 
 export type ToWorker =
   | { readonly kind: 'ask'; readonly id: number; readonly ask: Ask }
@@ -41,6 +48,8 @@ export type FromWorker =
   | { readonly kind: 'collect' }
   /** It keeps more than it may. */
   | { readonly kind: 'exhausted'; readonly what: Exhausted }
+  /** It ends now, because of something that nobody caught. */
+  | { readonly kind: 'fatal'; readonly message: string }
   | { readonly kind: 'metrics'; readonly changes: readonly MetricChange[] };
 
 export interface AskError {

@@ -1,8 +1,7 @@
-import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
-import type { SinkContext } from '../../../plugins/sdk/index.js';
-import { compiledFile } from '../compiled-file.js';
+import type { Accepts, EventBatchData, SinkContext } from '../../../plugins/sdk/index.js';
 import { messageOf, PipelineError } from '../error.js';
 import type { SinkSource } from '../sink-module.js';
+import type { Carrier, CarrierEvents } from './carrier.js';
 import { LineLimit } from './line-limit.js';
 import {
   type Ask,
@@ -15,26 +14,32 @@ import {
   type Prepared,
   type ToWorker,
 } from './messages.js';
-import { onLines } from './output-lines.js';
+import { ProcessCarrier } from './process.js';
+import { ThreadCarrier } from './thread.js';
 
 /** For everything before the first write, `flush` excepted: importing, validating, opening. */
 const START_MS = 10_000;
 /** A worker that does not react to a signal for this long is ended. */
 const STUCK_MS = 250;
-/** A thread that never comes to look at its own memory ends here. Room for what a growing array or map takes at once. */
-const MOST_HEAP_MB = 1_024;
 /** Lines kept until there is a log to write them to. */
 const EARLY_LINES = 50;
 
-/** The thread of one custom sink, seen from the main thread. Dies once; whoever needs another starts one. */
+/** Where a custom sink runs: what each of them protects from is in docs/sinks.md. */
+export type Isolation = 'process' | 'thread';
+
+const CARRIERS: Readonly<Record<Isolation, new (name: string, events: CarrierEvents) => Carrier>> = {
+  process: ProcessCarrier,
+  thread: ThreadCarrier,
+};
+
+/** The host of one custom sink, seen from the main thread. Dies once; whoever needs another starts one. */
 export class SinkWorker {
   /** Why it can answer no more. */
   death: PipelineError | undefined;
   /** Called when it dies by itself, after all who wait for an answer were told. */
   onDeath: (() => void) | undefined;
   description!: Description;
-  private readonly worker: Worker;
-  private readonly port: MessagePort;
+  private readonly carrier: Carrier;
   private readonly waiting = new Map<number, Waiting>();
   private asks = 0;
   private context: SinkContext | undefined;
@@ -45,32 +50,23 @@ export class SinkWorker {
   private readonly refused = new Set<string>();
   private unserve = (): void => {};
 
-  private constructor(private readonly source: SinkSource) {
-    // A channel of its own: what a sink posts to its parent is not for us.
-    const { port1, port2 } = new MessageChannel();
-    this.port = port1;
-    this.worker = new Worker(compiledFile('core/pipeline/isolate/worker.js'), {
-      name: source.name,
-      workerData: port2,
-      transferList: [port2],
-      resourceLimits: { maxOldGenerationSizeMb: MOST_HEAP_MB },
-      stdout: true,
-      stderr: true,
+  private constructor(
+    private readonly source: SinkSource,
+    isolation: Isolation,
+  ) {
+    this.carrier = new CARRIERS[isolation](source.name, {
+      message: (message) => this.receive(message),
+      print: (level, line) => this.print(level, line),
+      exit: (why) => this.die(why),
     });
-    onLines(this.worker.stdout, (line) => this.print('info', line));
-    onLines(this.worker.stderr, (line) => this.print('warn', line));
-    port1.on('message', (message: FromWorker) => this.receive(message));
-    port1.unref();
-    this.worker.on('error', (error) => this.die(explain(error)));
-    this.worker.on('exit', (code) => this.die(`it ended its own thread, with code ${code}`));
   }
 
-  /** Import the module in a new thread. */
-  static async start(source: SinkSource): Promise<SinkWorker> {
-    const worker = new SinkWorker(source);
+  /** Import the module in a new thread or process. */
+  static async start(source: SinkSource, isolation: Isolation): Promise<SinkWorker> {
+    const worker = new SinkWorker(source, isolation);
     worker.description = (await worker.orEnd({ method: 'describe', source })) as Description;
     // Whatever runs the sink holds the process; a sink does not.
-    worker.worker.unref();
+    worker.carrier.unref();
     return worker;
   }
 
@@ -137,6 +133,26 @@ export class SinkWorker {
     });
   }
 
+  /** `key`: the same number when the same batch comes again. */
+  async write(
+    key: number,
+    batch: EventBatchData,
+    { accepts, signal }: { readonly accepts: Accepts; readonly signal: AbortSignal },
+  ): Promise<unknown> {
+    if (this.death) throw this.death;
+    const packed = this.carrier.pack(batch, accepts);
+    try {
+      return await this.ask(
+        { method: 'write', key, batch: packed.batch },
+        undefined,
+        signal,
+        packed.transfer,
+      );
+    } finally {
+      packed.release();
+    }
+  }
+
   private settle(id: number, how: (waiting: Waiting) => void): void {
     const waiting = this.waiting.get(id);
     if (!waiting) return;
@@ -145,7 +161,7 @@ export class SinkWorker {
   }
 
   private post(message: ToWorker, transfer: readonly ArrayBuffer[] = []): void {
-    if (!this.death) this.port.postMessage(message, transfer);
+    if (!this.death) this.carrier.post(message, transfer);
   }
 
   private receive(message: FromWorker): void {
@@ -171,6 +187,10 @@ export class SinkWorker {
             ? `it used more than ${HEAP_LIMIT / 2 ** 20} MiB of heap`
             : `it kept more than ${BUFFER_LIMIT / 2 ** 20} MiB in buffers`,
         );
+        void this.end();
+        return;
+      case 'fatal':
+        this.die(message.message);
         void this.end();
         return;
       case 'collect':
@@ -221,8 +241,7 @@ export class SinkWorker {
     this.death ??= new PipelineError('SINK_WORKER', `the worker of the sink "${this.source.name}" was ended`);
     for (const id of [...this.waiting.keys()]) this.settle(id, (waiting) => waiting.reject(this.death!));
     this.unserve();
-    this.port.close();
-    await this.worker.terminate();
+    await this.carrier.end();
   }
 }
 
@@ -230,12 +249,4 @@ interface Waiting {
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: Error) => void;
   readonly settle: () => void;
-}
-
-function explain(error: Error & { code?: unknown }): string {
-  if (error.code === 'ERR_WORKER_OUT_OF_MEMORY')
-    return `it used more than ${MOST_HEAP_MB} MiB of heap at once`;
-  // The first place that is the sink's, so that a throw from a timer can be found.
-  const place = /\(?((?:file:\/\/)?\/[^\s()]+:\d+):\d+\)?/.exec(error.stack ?? '')?.[1];
-  return `${messageOf(error)}${place ? ` (${place.replace(/^file:\/\//, '')})` : ''}`;
 }

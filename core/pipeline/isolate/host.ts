@@ -1,4 +1,3 @@
-import { type MessagePort, workerData } from 'node:worker_threads';
 import {
   type Accepts,
   checkSink,
@@ -16,6 +15,8 @@ import {
 } from '../../../plugins/sdk/index.js';
 import { messageOf, PipelineError } from '../error.js';
 import { loadSinkModule } from '../sink-module.js';
+import { batchOn } from './batch-block.js';
+import type { Slot } from './batch-file.js';
 import { LineLimit } from './line-limit.js';
 import { MemoryWatch } from './memory.js';
 import type {
@@ -25,6 +26,7 @@ import type {
   LogLevel,
   MetricChange,
   Opened,
+  PackedBatch,
   PlainRequest,
   PlainResponse,
   Prepared,
@@ -32,7 +34,15 @@ import type {
 } from './messages.js';
 import { Unfinished } from './unfinished.js';
 
-/** Hosts one custom sink in a thread of its own. */
+/** Hosts one custom sink, the only one of its thread or process. */
+
+/** The way to the agent. */
+export interface HostPort {
+  send(message: FromWorker): void;
+  receive(use: (message: ToWorker) => void): void;
+  /** Of what did not come along. */
+  read?(slot: Slot): ArrayBuffer;
+}
 
 /** What a sink counts of itself crosses with the next answer, or after this long. */
 const METRICS_MS = 1_000;
@@ -41,8 +51,8 @@ const MAX_METRICS = 100;
 /** Of a name that is told, characters. */
 const MAX_NAME = 100;
 
-const port = workerData as MessagePort;
-const send = (message: FromWorker): void => port.postMessage(message);
+let port: HostPort;
+const send = (message: FromWorker): void => port.send(message);
 const stopping = new AbortController();
 const running = new Map<number, AbortController>();
 const unfinished = new Unfinished();
@@ -56,15 +66,20 @@ let options: unknown;
 let accepts: Accepts;
 let sink: Sink;
 
-port.on('message', (message: ToWorker) => {
-  if (message.kind === 'ask') void answer(message.id, message.ask);
-  else if (message.kind === 'abort')
-    (message.id === undefined ? stopping : running.get(message.id))?.abort(new Error(message.reason));
-  else if (message.batch) collected?.resolve(message.batch);
-  else collected?.reject(new Error(message.error));
-});
+let memory: MemoryWatch;
 
-const memory = new MemoryWatch((what) => send({ kind: 'exhausted', what }));
+/** Answer what comes through `at`, from now on. Once. */
+export function hostSink(at: HostPort): void {
+  port = at;
+  memory = new MemoryWatch((what) => send({ kind: 'exhausted', what }));
+  port.receive((message) => {
+    if (message.kind === 'ask') void answer(message.id, message.ask);
+    else if (message.kind === 'abort')
+      (message.id === undefined ? stopping : running.get(message.id))?.abort(new Error(message.reason));
+    else if (message.batch) collected?.resolve(message.batch);
+    else collected?.reject(new Error(message.error));
+  });
+}
 
 async function answer(id: number, ask: Ask): Promise<void> {
   const abort = new AbortController();
@@ -102,7 +117,7 @@ async function perform(ask: Ask, signal: AbortSignal): Promise<unknown> {
       labels = ask.labels;
       return open();
     case 'write':
-      return write(ask.key, unfinished.take(ask.key) ?? ask.batch, signal);
+      return write(ask.key, unfinished.take(ask.key) ?? unpack(ask.batch), signal);
     case 'writeMetrics':
       return checkWriteResult(await sink.writeMetrics!(ask.batch, { signal }), 'writeMetrics');
     case 'flush':
@@ -117,6 +132,12 @@ async function perform(ask: Ask, signal: AbortSignal): Promise<unknown> {
     case 'fetch':
       return respond(ask.request, signal);
   }
+}
+
+function unpack({ block, ...batch }: PackedBatch): EventBatchData {
+  if (block instanceof ArrayBuffer) return batchOn(block, batch);
+  if (!port.read) throw new Error('there is no file to read batches from');
+  return batchOn(port.read(block), batch);
 }
 
 async function write(key: number, batch: EventBatchData, signal: AbortSignal): Promise<WriteResult> {
