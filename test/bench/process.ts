@@ -2,22 +2,50 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** CPU seconds of a process so far, all threads, ns resolution (`/proc/PID/task/TID/schedstat`). */
+/**
+ * CPU seconds of a process and its children so far, all threads, ns resolution (`/proc/PID/task/TID/schedstat`). The
+ * children of an agent are its custom sinks.
+ */
 export function cpuSeconds(pid: number): number {
-  let ns = 0;
-  for (const task of readdirSync(`/proc/${pid}/task`)) ns += taskNs(pid, task);
-  return ns / 1e9;
+  return [...cpuByThread(pid).values()].reduce((sum, seconds) => sum + seconds, 0);
 }
 
-/** CPU seconds by thread: the main one, and the others by name. */
+/** CPU seconds by thread: the main one, the others by name, and those of children with the child's name before it. */
 export function cpuByThread(pid: number): Map<string, number> {
   const threads = new Map<string, number>();
-  for (const task of readdirSync(`/proc/${pid}/task`)) {
-    const name =
-      task === String(pid) ? 'main' : readFileSync(`/proc/${pid}/task/${task}/comm`, 'utf8').trim();
-    threads.set(name, (threads.get(name) ?? 0) + taskNs(pid, task) / 1e9);
+  for (const process of [pid, ...childrenOf(pid)]) {
+    for (const task of tasksOf(process)) {
+      const own = task === String(process) ? 'main' : comm(process, task);
+      const name = process === pid ? own : `${comm(process, String(process))} ${own}`;
+      threads.set(name, (threads.get(name) ?? 0) + taskNs(process, task) / 1e9);
+    }
   }
   return threads;
+}
+
+function childrenOf(pid: number): number[] {
+  return tasksOf(pid).flatMap((task) =>
+    readIfThere(`/proc/${pid}/task/${task}/children`).split(' ').filter(Boolean).map(Number),
+  );
+}
+
+function tasksOf(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`);
+  } catch {
+    return [];
+  }
+}
+
+const comm = (pid: number, task: string): string => readIfThere(`/proc/${pid}/task/${task}/comm`).trim();
+
+/** A thread may end after it was listed. */
+function readIfThere(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
 }
 
 /** CPU seconds by thread from one reading to a later one. */
@@ -29,20 +57,19 @@ export function cpuSince(
 }
 
 function taskNs(pid: number, task: string): number {
-  try {
-    return Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]);
-  } catch {
-    // The thread ended since it was listed.
-    return 0;
-  }
+  return Number(readIfThere(`/proc/${pid}/task/${task}/schedstat`).split(' ')[0]);
 }
 
-/** Private memory, bytes: what would come back if it ended. Mapped rings are shared with the kernel, and not in it. */
+/** Private memory with that of its children, bytes: what would come back if it ended. Mapped rings are shared with the kernel, and not in it. */
 export function privateBytes(pid: number): number {
-  const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
-  return (
-    [...text.matchAll(/^Private_\w+:\s+(\d+) kB/gm)].reduce((sum, match) => sum + Number(match[1]), 0) * 1024
-  );
+  return [pid, ...childrenOf(pid)].reduce((sum, process) => {
+    const text = readIfThere(`/proc/${process}/smaps_rollup`);
+    const kib = [...text.matchAll(/^Private_\w+:\s+(\d+) kB/gm)].reduce(
+      (all, match) => all + Number(match[1]),
+      0,
+    );
+    return sum + kib * 1024;
+  }, 0);
 }
 
 /** Highest resident memory so far, bytes. */

@@ -31,10 +31,10 @@ async function until(condition: () => boolean, host: Host): Promise<void> {
 }
 
 /** The message of a thread, and of a process where it has another one. */
-type Way = readonly [how: string, message: RegExp, restarts: number, ofProcess?: RegExp];
+type Way = [how: string, message: RegExp, restarts: number, ofProcess?: RegExp];
 
 /** What would end the agent if it happened in a thread of it. */
-const ONLY_PROCESS: readonly Way[] = [
+const ONLY_PROCESS: Way[] = [
   ['segv', /it crashed \(SIGSEGV\), most likely in native code/, 1],
   ['abort', /it crashed \(SIGABRT\), most likely in native code/, 1],
   ['killed', /it was killed \(SIGKILL\), perhaps by the kernel/, 1],
