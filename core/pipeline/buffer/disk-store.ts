@@ -1,4 +1,5 @@
 import type { Accepts, EventBatchData, SinkContext } from '../../../plugins/sdk/index.js';
+import { encodeBatch, missingForms } from '../batch/batch-codec.js';
 import { sizeOf } from '../batch/size.js';
 import { split } from '../batch/split.js';
 import { messageOf } from '../error.js';
@@ -6,7 +7,6 @@ import { Fifo } from '../fifo.js';
 import { type Item, type Store, type StoreEvents, Waiting, type WhenFull } from '../store.js';
 import type { LossReason } from '../types.js';
 import { within } from '../within.js';
-import { encodeBatch, missingForms } from './batch-codec.js';
 import { frameBytes, SEGMENT_HEADER_BYTES } from './frame.js';
 import { type Frame, type Place, SegmentLog } from './segment-log.js';
 
@@ -133,7 +133,8 @@ export class DiskStore implements Store {
   }
 
   private pushPiece(batch: EventBatchData, release: (() => void) | undefined): void {
-    const { meta, body } = encodeBatch(batch, this.options.accepts);
+    const { meta: text, body } = encodeBatch(batch, this.options.accepts);
+    const meta = Buffer.from(text);
     const bodyBytes = body.reduce((sum, part) => sum + part.byteLength, 0);
     const { probe, map, count } = batch;
     const bytes = frameBytes({ metaBytes: meta.byteLength, bodyBytes });

@@ -1,6 +1,6 @@
 import { readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { decodeOrigin } from './batch-codec.js';
+import { decodeOrigin } from '../batch/batch-codec.js';
 import { SEGMENT_HEADER_BYTES } from './frame.js';
 import { Segment, segmentName, segmentNumber } from './segment.js';
 import { SegmentReader } from './segment-reader.js';

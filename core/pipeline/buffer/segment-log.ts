@@ -1,7 +1,7 @@
 import { open, stat } from 'node:fs/promises';
 import type { EventBatchData } from '../../../plugins/sdk/index.js';
+import { decodeBatch } from '../batch/batch-codec.js';
 import { messageOf, PipelineError } from '../error.js';
-import { decodeBatch } from './batch-codec.js';
 import { lockFolder } from './folder-lock.js';
 import { encodeFrame, SEGMENT_HEADER_BYTES } from './frame.js';
 import { makeFolder } from './make-folder.js';
@@ -210,7 +210,7 @@ export class SegmentLog {
           break;
         }
         this.cursor = sequence + 1;
-        const batch = decodeBatch(count, found.meta, found.body);
+        const batch = decodeBatch(count, Buffer.from(found.meta).toString(), found.body);
         const place = { sequence, segment, end: of.at };
         this.claim(place, batch);
         return { place, batch };

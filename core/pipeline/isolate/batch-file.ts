@@ -2,9 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, constants, ftruncateSync, openSync, readSync, unlinkSync, writevSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Outlined, piecesOf } from './batch-block.js';
 
-/** Where a batch's block lies in the file. */
+/** Where a batch's body lies in the file. */
 export interface Slot {
   readonly at: number;
   readonly bytes: number;
@@ -46,20 +45,20 @@ export class BatchFile {
   }
 
   /** Undefined where there is no room for it: the file system is full, or it is larger than a slot. */
-  write(outlined: Outlined): Slot | undefined {
-    const { bytes } = outlined;
+  write(body: readonly Uint8Array[]): Slot | undefined {
+    const bytes = body.reduce((sum, part) => sum + part.byteLength, 0);
     if (bytes > STRIDE) return undefined;
     const free = this.used.indexOf(false);
     const slot = free < 0 ? this.used.length : free;
     const at = slot * STRIDE;
-    if (bytes > 0 && !this.writeAll(piecesOf(outlined), bytes, at)) return undefined;
+    if (!this.writeAll(body, bytes, at)) return undefined;
     this.used[slot] = true;
     return { at, bytes };
   }
 
-  private writeAll(pieces: NodeJS.ArrayBufferView[], bytes: number, at: number): boolean {
+  private writeAll(body: readonly Uint8Array[], bytes: number, at: number): boolean {
     try {
-      if (writevSync(this.writable, pieces, at) === bytes) return true;
+      if (writevSync(this.writable, body, at) === bytes) return true;
     } catch {
       // Full: told by a short write above, or here where there was no room for the first byte.
     }
@@ -82,14 +81,14 @@ export class BatchFile {
   }
 }
 
-/** The block of a slot, in memory that is the reader's. */
-export function readBlock(descriptor: number, { at, bytes }: Slot): ArrayBuffer {
+/** What was written to a slot, in memory that is the reader's. */
+export function readSlot(descriptor: number, { at, bytes }: Slot): Uint8Array {
   // Not filled with zeros first, and not a part of a pool.
-  const block = Buffer.allocUnsafeSlow(bytes);
+  const body = Buffer.allocUnsafeSlow(bytes);
   for (let done = 0; done < bytes; ) {
-    const read = readSync(descriptor, block, done, bytes - done, at + done);
+    const read = readSync(descriptor, body, done, bytes - done, at + done);
     if (read === 0) throw new Error(`a batch of ${bytes} bytes ends after ${done}`);
     done += read;
   }
-  return block.buffer as ArrayBuffer;
+  return new Uint8Array(body.buffer);
 }

@@ -29,3 +29,14 @@ export interface Packed {
   /** To be called once, when it was answered for or its host is gone. */
   release(): void;
 }
+
+/** A body as one piece: one copy. A structured clone would copy twice, and with each array the whole buffer below it. */
+export function joined(body: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const block = new Uint8Array(body.reduce((sum, part) => sum + part.byteLength, 0));
+  let at = 0;
+  for (const part of body) {
+    block.set(part, at);
+    at += part.byteLength;
+  }
+  return block;
+}

@@ -13,9 +13,9 @@ import {
   type SinkTelemetry,
   type WriteResult,
 } from '../../../plugins/sdk/index.js';
+import { decodeBatch } from '../batch/batch-codec.js';
 import { messageOf, PipelineError } from '../error.js';
 import { loadSinkModule } from '../sink-module.js';
-import { batchOn } from './batch-block.js';
 import type { Slot } from './batch-file.js';
 import { LineLimit } from './line-limit.js';
 import { MemoryWatch } from './memory.js';
@@ -41,7 +41,7 @@ export interface HostPort {
   send(message: FromWorker): void;
   receive(use: (message: ToWorker) => void): void;
   /** Of what did not come along. */
-  read?(slot: Slot): ArrayBuffer;
+  read?(slot: Slot): Uint8Array;
 }
 
 /** What a sink counts of itself crosses with the next answer, or after this long. */
@@ -134,10 +134,14 @@ async function perform(ask: Ask, signal: AbortSignal): Promise<unknown> {
   }
 }
 
-function unpack({ block, ...batch }: PackedBatch): EventBatchData {
-  if (block instanceof ArrayBuffer) return batchOn(block, batch);
+function unpack({ count, meta, body }: PackedBatch): EventBatchData {
+  if (body instanceof Uint8Array) {
+    // From a channel of bytes it comes at any place of a larger buffer.
+    const isAlone = body.byteOffset === 0 && body.buffer.byteLength === body.byteLength;
+    return decodeBatch(count, meta, isAlone ? body : new Uint8Array(body));
+  }
   if (!port.read) throw new Error('there is no file to read batches from');
-  return batchOn(port.read(block), batch);
+  return decodeBatch(count, meta, port.read(body));
 }
 
 async function write(key: number, batch: EventBatchData, signal: AbortSignal): Promise<WriteResult> {

@@ -1,7 +1,6 @@
 import type { Accepts, BatchHint, MetricBatch } from '../../../plugins/sdk/index.js';
 import type { PipelineErrorCode } from '../error.js';
 import type { SinkSource } from '../sink-module.js';
-import type { Outlined } from './batch-block.js';
 import type { Slot } from './batch-file.js';
 
 /** Of memory outside its heap, which Node's resource limits leave out: buffers, and so every batch. Bytes, without garbage. */
@@ -31,9 +30,11 @@ export type Ask =
   | { readonly method: 'close' }
   | { readonly method: 'fetch'; readonly request: PlainRequest };
 
-/** An event batch on its way. Its block comes along, or lies in the file that both sides have open. */
-export interface PackedBatch extends Pick<Outlined, 'outline' | 'lengths'> {
-  readonly block: ArrayBuffer | Slot;
+/** An event batch on its way, encoded: its body comes along, or lies in the file that both sides have open. */
+export interface PackedBatch {
+  readonly count: number;
+  readonly meta: string;
+  readonly body: Uint8Array | Slot;
 }
 
 export type ToWorker =

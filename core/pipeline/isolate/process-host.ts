@@ -1,4 +1,4 @@
-import { readBlock } from './batch-file.js';
+import { readSlot } from './batch-file.js';
 import { hostSink } from './host.js';
 import { BATCHES } from './launch.js';
 import type { FromWorker, ToWorker } from './messages.js';
@@ -36,5 +36,5 @@ hostSink({
       if (typeof message === 'object' && message !== null && 'kind' in message)
         use(message as unknown as ToWorker);
     }),
-  read: (slot) => readBlock(BATCHES, slot),
+  read: (slot) => readSlot(BATCHES, slot),
 });

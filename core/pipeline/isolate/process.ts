@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
 import type { Accepts, EventBatchData } from '../../../plugins/sdk/index.js';
+import { encodeBatch } from '../batch/batch-codec.js';
 import { messageOf } from '../error.js';
-import { blockOf, outlineOf } from './batch-block.js';
 import { BatchFile } from './batch-file.js';
-import type { Carrier, CarrierEvents, Packed } from './carrier.js';
+import { type Carrier, type CarrierEvents, joined, type Packed } from './carrier.js';
 import { causeOfDeath } from './cause-of-death.js';
 import { LastWords } from './last-words.js';
 import { launchCommand } from './launch.js';
@@ -76,12 +76,11 @@ export class ProcessCarrier implements Carrier {
   }
 
   pack(batch: EventBatchData, accepts: Accepts): Packed {
-    const outlined = outlineOf(batch, accepts);
-    const { outline, lengths } = outlined;
-    const slot = this.file?.write(outlined);
+    const { meta, body } = encodeBatch(batch, accepts);
+    const slot = this.file?.write(body);
     return {
       // Through the channel where there is no room in memory: slower, and nothing waits for it.
-      batch: { outline, lengths, block: slot ?? blockOf(outlined) },
+      batch: { count: batch.count, meta, body: slot ?? joined(body) },
       transfer: [],
       release: () => {
         if (slot) this.file?.free(slot);

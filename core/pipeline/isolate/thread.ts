@@ -1,8 +1,8 @@
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import type { Accepts, EventBatchData } from '../../../plugins/sdk/index.js';
+import { encodeBatch } from '../batch/batch-codec.js';
 import { compiledFile } from '../compiled-file.js';
-import { blockOf, outlineOf } from './batch-block.js';
-import type { Carrier, CarrierEvents, Packed } from './carrier.js';
+import { type Carrier, type CarrierEvents, joined, type Packed } from './carrier.js';
 import type { FromWorker, ToWorker } from './messages.js';
 import { onLines } from './output-lines.js';
 import { thrownText } from './thrown.js';
@@ -46,10 +46,9 @@ export class ThreadCarrier implements Carrier {
   }
 
   pack(batch: EventBatchData, accepts: Accepts): Packed {
-    const outlined = outlineOf(batch, accepts);
-    const { outline, lengths } = outlined;
-    const block = blockOf(outlined);
-    return { batch: { outline, lengths, block }, transfer: [block], release() {} };
+    const { meta, body } = encodeBatch(batch, accepts);
+    const block = joined(body);
+    return { batch: { count: batch.count, meta, body: block }, transfer: [block.buffer], release() {} };
   }
 
   unref(): void {

@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it, vi } from 'vitest';
-import { decodeBatch, encodeBatch } from '../../../core/pipeline/buffer/batch-codec.js';
+import { decodeBatch, encodeBatch } from '../../../core/pipeline/batch/batch-codec.js';
 import { DiskStore, type DiskStoreOptions } from '../../../core/pipeline/buffer/disk-store.js';
 import { SegmentLog } from '../../../core/pipeline/buffer/segment-log.js';
 import type { Item } from '../../../core/pipeline/store.js';

@@ -30,11 +30,16 @@ interface Meta {
   readonly parts: readonly number[];
 }
 
-/** A batch as it is kept: with the forms that its sink declared, and no others. The body's parts are shared with it. */
-export function encodeBatch(
-  batch: EventBatchData,
-  accepts: Accepts,
-): { readonly meta: Uint8Array; readonly body: readonly Uint8Array[] } {
+export interface EncodedBatch {
+  readonly meta: string;
+  readonly body: readonly Uint8Array[];
+}
+
+/**
+ * A batch in two pieces, for the disk and for the way to a sink's worker: what it says of itself, and its arrays, one
+ * after the other. It has the forms that its sink declared, and no others. The body's parts are shared with the batch.
+ */
+export function encodeBatch(batch: EventBatchData, accepts: Accepts): EncodedBatch {
   const forms = accepts.events || [];
   const { probe, map, labels } = batch;
   const body: Uint8Array[] = [];
@@ -62,7 +67,7 @@ export function encodeBatch(
     }
   }
   const meta: Meta = { probe, map, labels, ...(set ? { columns: set.columns.map(describe) } : {}), parts };
-  return { meta: Buffer.from(JSON.stringify(meta)), body };
+  return { meta: JSON.stringify(meta), body };
 }
 
 function describe(column: Column): ColumnMeta {
@@ -82,10 +87,10 @@ export function decodeOrigin(meta: Uint8Array): { readonly probe: string; readon
 
 /**
  * The batch, as views of `body`, which must begin at a multiple of 8 of its buffer. Throws on anything that
- * {@link encodeBatch} did not write; the checksum has seen to it that this is rare.
+ * {@link encodeBatch} did not write; on the disk, the checksum has seen to it that this is rare.
  */
-export function decodeBatch(count: number, meta: Uint8Array, body: Uint8Array): EventBatchData {
-  const { probe, map, labels, columns, parts } = JSON.parse(Buffer.from(meta).toString()) as Meta;
+export function decodeBatch(count: number, meta: string, body: Uint8Array): EventBatchData {
+  const { probe, map, labels, columns, parts } = JSON.parse(meta) as Meta;
   let part = 0;
   let at = 0;
   const next = <A extends ArrayName>(name: A): InstanceType<(typeof ARRAYS)[A]> => {
