@@ -109,7 +109,7 @@ describe('a config', () => {
     expect(config.sinks.prom).toEqual({
       name: 'prom',
       type: 'prometheus',
-      isolate: true,
+      isolate: 'process',
       interval: 90_000,
       queue,
       options: { path: '/metrics' },
@@ -209,7 +209,7 @@ agent:
 
   it('has defaults for all but the probes', () => {
     const { config } = load('probes: [{ image: x }]');
-    const sink = { isolate: true, queue, options: {} };
+    const sink = { isolate: 'process', queue, options: {} };
     expect(config.sinks).toEqual({
       stdout: { ...sink, name: 'stdout', type: 'stdout' },
       prometheus: { ...sink, name: 'prometheus', type: 'prometheus' },

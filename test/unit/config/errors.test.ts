@@ -407,7 +407,7 @@ const CASES: Case[] = [
     sink('{ type: stdout, isolate: no }'),
     'wrong_type',
     '4:31',
-    'sinks.s.isolate: found no, expected true or false',
+    'sinks.s.isolate: found no, expected process, thread, true or false',
   ],
   [
     'a queue of a few bytes',

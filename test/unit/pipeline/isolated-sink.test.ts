@@ -39,6 +39,8 @@ const ONLY_PROCESS: Way[] = [
   ['abort', /it crashed \(SIGABRT\), most likely in native code/, 1],
   ['killed', /it was killed \(SIGKILL\), perhaps by the kernel/, 1],
   ['one array', /it ran out of memory: a sink may have 512 MiB of heap at once, and 1024 MiB in all/, 1],
+  // It waits while it prints more than anybody can read.
+  ['prints', /did not react to its signal/, 1],
   // The kernel gives it no more, and it throws.
   ['all buffers', /cannot deliver: Array buffer allocation failed/, 0],
   ['small buffers', /it ran out of memory/, 1],

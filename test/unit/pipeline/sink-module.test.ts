@@ -13,7 +13,7 @@ const script = `
   import { createIsolatedSink, loadSinkModule } from ${JSON.stringify(built)};
   const [source, isolate, options] = JSON.parse(process.argv[2]);
   try {
-    const definition = await (isolate ? createIsolatedSink : loadSinkModule)(source);
+    const definition = await (isolate ? createIsolatedSink : loadSinkModule)(source, isolate);
     const result = await definition.options['~standard'].validate(options);
     console.log(result.issues ? JSON.stringify(result.issues) : definition.type + ' ' + JSON.stringify(result.value));
   } catch (error) {
@@ -27,7 +27,7 @@ writeFileSync(scriptFile, script);
 async function load(
   module: string,
   resolveFrom: string,
-  isolate: boolean,
+  isolate: 'process' | 'thread' | false,
   options: object = {},
 ): Promise<string> {
   const what = JSON.stringify([{ module, resolveFrom, name: 'mine' }, isolate, options]);
@@ -48,9 +48,10 @@ const esm = (type: string): string => `
   });`;
 
 describe.each([
-  ['in a worker', true],
+  ['in a process', 'process'],
+  ['in a thread', 'thread'],
   ['in the main thread', false],
-])('a sink outside of any project, loaded %s', (_where, isolate) => {
+] as const)('a sink outside of any project, loaded %s', (_where, isolate) => {
   let folder: string;
   let config: string;
   const put = (path: string, text: string): string => {
@@ -179,7 +180,7 @@ describe.each([
           'exits.mjs',
           isolate ? 'process.exit(4);' : `throw new Error('it ended its own thread, with code 4')`,
         ),
-      /its own thread, with code 4/,
+      /its own (thread|process), with code 4/,
     ],
   ])('says what is wrong with %s', async (_what, make, message) => {
     const answer = await from(make());
