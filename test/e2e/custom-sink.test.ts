@@ -302,7 +302,7 @@ agent: { listen: "127.0.0.1:0" }
         '{"name":"bee-sink-mark","type":"module","exports":{"import":"./index.js"}}',
       );
       writeFileSync(join(folder, 'node_modules/bee-sink-mark/index.js'), sink('package.opened'));
-      const { code, stderr } = await runAgent('--config', file, '--duration', '2s');
+      const { code, stderr } = await runAgent('--config', file, '--duration', '6s');
       expect(stderr).not.toMatch(/level=(warn|error)|WARN|ERROR/);
       expect(code).toBe(0);
       for (const name of ['path', 'package'])

@@ -38,6 +38,8 @@ it('TypeScript sinks run, and files are compressed by zstd, where Node can', asy
   expect(passed.sort()).toEqual([
     'compresses what it rotated: zstd',
     'has types by which a sink in TypeScript compiles, and a wrong one does not',
+    // In a process, in a thread, on the main thread.
+    'runs TypeScript',
     'runs TypeScript',
     'runs TypeScript',
     'runs sinks by path, compiled and as TypeScript, and by the name of a package',
