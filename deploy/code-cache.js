@@ -2,7 +2,7 @@
 // and keeps that beside the bundle (core/launch). Each run adds what it compiles to what those before it did. None
 // touches the kernel, the network, or a user's files.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,11 +10,12 @@ import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+const bin = join(root, 'dist', 'bin');
 const STORE = join(root, 'test', 'fixtures', 'bumblebee', 'store');
 
 const [command, ...args] = process.argv.slice(2);
 if (command !== undefined) one(command);
-else if (existsSync(join(root, 'dist', 'bin', 'load.js'))) all();
+else if (existsSync(join(bin, 'load.js'))) all();
 
 function all() {
   const folder = mkdtempSync(join(tmpdir(), 'bee-code-cache-'));
@@ -51,12 +52,15 @@ function run(home, expected, ...command) {
 
 function one(name) {
   process.argv = [process.execPath, name, ...args];
-  const { load, saveCodeCache } = createRequire(import.meta.url)('../dist/bin/load.js');
+  const { load, saveCodeCache } = createRequire(import.meta.url)(join(bin, 'load.js'));
   setFlagsFromString('--no-flush-bytecode');
   process.once('exit', () => {
     // Flags are part of what a cache has to fit.
     setFlagsFromString('--flush-bytecode');
     saveCodeCache();
   });
+  // What answers requests comes later in a start than any of these runs gets.
+  if (name === 'bee-agent')
+    for (const chunk of readdirSync(bin).filter((file) => /^app-.*\.js$/.test(file))) load(chunk);
   load(`${name}-main.js`);
 }
