@@ -43,7 +43,7 @@ export const GIVEN_SAYS: Readonly<Record<string, (said: Said) => void>> = {
     ] as const)
       expect(after).toMatch(
         new RegExp(
-          `^ebpf_solo_io_hist_nfs_op_time_us_count\\{.*fname="${name}",op="${operation.charCodeAt(0)}"\\} [1-9]`,
+          `^ebpf_solo_io_hist_nfs_op_time_us_count\\{.*fname="${name}",op="${operation}"\\} [1-9]`,
           'm',
         ),
       );
