@@ -66,7 +66,7 @@ describe.each(['process', 'thread'] as const)('a sink in a %s of its own', (isol
   };
 
   it.each<Way>([
-    ['spin', /no answer within 1500 ms, and it did not react to its signal/, 1],
+    ['spin', /no answer within 3000 ms, and it did not react to its signal/, 1],
     ['exit', /it ended its own (thread|process), with code 3/, 1],
     ['timer', /thrown from a timer \(.*misbehaves.js:\d+\)/, 1],
     ['rejection', /rejected and forgotten \(.*misbehaves.js:\d+\)/, 1],
@@ -106,7 +106,7 @@ describe.each(['process', 'thread'] as const)('a sink in a %s of its own', (isol
           {},
           {
             ...(await isolated('misbehaves.js', options)),
-            timeout: /memory|push|set|string|buffers|array/.test(how) ? 30_000 : 1_500,
+            timeout: /memory|push|set|string|buffers|array/.test(how) ? 30_000 : 3_000,
           },
         ),
       );
