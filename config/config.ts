@@ -53,8 +53,8 @@ export interface MapConfig {
    * ends at 2^(n+1)-1. Histogram ring: `exponential`, instead of `buckets`.
    */
   readonly scale?: 'linear' | 'log2' | 'exponential';
-  /** ms between reads of a hash or array map. Default 1000. */
-  readonly interval: number;
+  /** ms between reads of a hash or array map. Default: 1000 for events; series are read when they are collected, and not more often. */
+  readonly interval?: number;
   /** Default 10000. */
   readonly maxSeries: number;
   /** Family name instead of the one made from the map's name. */

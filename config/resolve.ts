@@ -66,8 +66,8 @@ function resolveVerify({ key, require }: VerifyEntry, directory: string): Pick<P
   return { verify: { keys, require: require ?? true } };
 }
 
-function resolveMap({ interval, max_series, ...rest }: MapEntry): MapConfig {
-  return { ...defined(rest), interval: interval ?? 1000, maxSeries: max_series ?? 10_000 };
+function resolveMap({ max_series, ...rest }: MapEntry): MapConfig {
+  return { ...defined(rest), maxSeries: max_series ?? 10_000 };
 }
 
 function resolveRetry({ initial = 1_000, max, multiplier = 1.5 }: RetryEntry): RetryConfig {

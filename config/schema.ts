@@ -129,7 +129,9 @@ export const mapSchema = z.strictObject({
     ),
   interval: duration(10, DAY_MS)
     .optional()
-    .describe('Time between reads of a hash or array map. Default 1s.'),
+    .describe(
+      'Time between reads of a hash or array map. Default 1s for events; series are read when somebody collects them, once a second at most.',
+    ),
   max_series: integer(1, 10_000_000).optional().describe('Series kept at most. Default 10000.'),
   metric: pattern('a metric name of letters, digits and "_" that begins with no digit', METRIC_NAME)
     .optional()

@@ -8,6 +8,7 @@ import type { RegistryOptions } from '../oci/index.js';
 import { createOutlet, type Outlet } from '../pipeline/index.js';
 import { Clock } from './clock.js';
 import { AgentError, messageOf } from './error.js';
+import { readMaps } from './fresh-maps.js';
 import { EventHub } from './http/events.js';
 import { type AgentServer, listen } from './http/server.js';
 import type { Logger } from './logger.js';
@@ -207,11 +208,9 @@ export class Agent {
 
   /** What the sink `name` would be scraped for: the series of its probes, and the agent's own. */
   private async collect(name: string): Promise<MetricBatch> {
-    const probes = new Set(
-      this.probes
-        .filter((probe) => !probe.config.sinks || probe.config.sinks.includes(name))
-        .map((probe) => probe.config.name),
-    );
+    const shown = this.probes.filter(({ config }) => !config.sinks || config.sinks.includes(name));
+    await readMaps(shown);
+    const probes = new Set(shown.map((probe) => probe.config.name));
     const batch = await this.series.collect((probe: string) => probes.has(probe));
     const own = agentFamilies({
       version: this.version,

@@ -4,10 +4,10 @@ import { cpuTime } from '../pipeline/index.js';
 /** ms between two looks while a sink is at work. */
 const INTERVAL_MS = 200;
 /**
- * ms between two looks while none is, at multiples of it, when maps are read: a wake-up of the main thread is most of
+ * ms between two looks while none is, at multiples of it, when maps may be read: a wake-up of the main thread is most of
  * what an idle agent costs.
  */
-const IDLE_INTERVAL_MS = 1000;
+const IDLE_INTERVAL_MS = 5000;
 /** A delay worth asking after, ms. */
 const STALL_MS = 100;
 const BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5] as const;

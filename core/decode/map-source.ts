@@ -12,8 +12,10 @@ export interface MapSourceOptions {
   /** `max_entries` in the kernel. */
   readonly maxEntries: number;
   readonly plan: DecodePlan;
-  /** ms between reads. */
+  /** ms between reads; with `onDemand`, at least so many. */
   readonly interval: number;
+  /** Read when {@link MapSource.refresh} asks for it, and not by itself unless that takes long. */
+  readonly onDemand?: boolean;
   readonly tail: number;
   /** Report entries as events only when new or changed. */
   readonly changes: boolean;
@@ -25,10 +27,15 @@ export interface MapSourceOptions {
   readonly onRetry: (error: unknown) => void;
 }
 
-/** A hash, array or per-CPU map, read whole every interval by one worker. */
+/** Entries with which a map is read by itself, for whoever asks would wait for too long: 10 ms and more of a worker. */
+const SCHEDULED_ENTRIES = 10_000;
+
+/** A hash, array or per-CPU map, read whole by one worker: every interval, or when it is asked for. */
 export class MapSource {
   private readonly assignment: Assignment;
-  private unschedule = (): void => {};
+  private unschedule: (() => void) | undefined;
+  /** When the last read that came through began, on the clock of performance.now. */
+  private lastRead = Number.NEGATIVE_INFINITY;
   private reading: Promise<void> | undefined;
   private closed = false;
   private closing = false;
@@ -54,8 +61,19 @@ export class MapSource {
   }
 
   start(): void {
-    this.unschedule = this.pool.schedule.every(this.options.interval, () => void this.read());
+    if (!this.options.onDemand) this.schedule();
     void this.read();
+  }
+
+  private schedule(): void {
+    this.unschedule ??= this.pool.schedule.every(this.options.interval, () => void this.read());
+  }
+
+  /** For whoever shows what was read: what to wait for, where that is older than it may be. Rejects as little as a read. */
+  refresh(): Promise<void> | undefined {
+    if (this.unschedule || this.closing) return undefined;
+    if (!this.reading && performance.now() - this.lastRead < this.options.interval) return undefined;
+    return this.read();
   }
 
   /** Read now; a read that is under way is shared. */
@@ -76,8 +94,11 @@ export class MapSource {
           maxEntries: MAX_ENTRIES,
           follow: this.options.followed(),
         };
+        const begun = performance.now();
         const result = await this.worker.read(read, { alone: attempt > 0 });
         if (result.status === 'read') {
+          this.lastRead = begun;
+          this.follow(result.entries);
           this.options.onBatch(result);
           return;
         }
@@ -86,6 +107,16 @@ export class MapSource {
         if (this.closed) return;
         this.options.onRetry(error);
       }
+    }
+  }
+
+  /** A large map is read by itself while it is large. */
+  private follow(entries: number): void {
+    if (!this.options.onDemand || this.closing) return;
+    if (entries > SCHEDULED_ENTRIES) this.schedule();
+    else {
+      this.unschedule?.();
+      this.unschedule = undefined;
     }
   }
 
@@ -102,7 +133,7 @@ export class MapSource {
   /** Read a last time, so that nothing counted by then is missing. */
   async close(deadline: number): Promise<void> {
     if (this.closed) return;
-    this.unschedule();
+    this.unschedule?.();
     this.closing = true;
     await Promise.race([
       (async () => {

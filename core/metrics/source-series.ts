@@ -49,6 +49,8 @@ export class SourceSeries {
   /** Group number → entry, of the current epoch. */
   private groups: Entry[] = [];
   private reads = 0;
+  /** Unix ns of the last read of an entry source: what was not there then began after it. */
+  private lastRead: bigint | undefined;
   /** Of the overflow series: one NUL more than any label values have. */
   private readonly overflowKey: string;
   private readonly maxEntries: number;
@@ -98,6 +100,7 @@ export class SourceSeries {
       // Each id once, but for histograms: as many as there are entries leave none to forget.
       if (kind === 'histogram' || output.ids.length < this.entries.size)
         for (const entry of this.entries.values()) if (entry.seen !== this.reads) this.forget(entry);
+      this.lastRead = time;
     }
     return this.overflowed;
   }
@@ -110,6 +113,7 @@ export class SourceSeries {
     const there = this.entries.get(key);
     if (there) return there;
     const { families, bounds, kind } = this.source;
+    const start = this.lastRead ?? time;
     const entry: Entry = {
       key,
       labelValues,
@@ -120,8 +124,8 @@ export class SourceSeries {
       sum: 0,
       counts: kind === 'histogram' && !bounds ? new BucketCounts() : undefined,
       exemplars: undefined,
-      start: time,
-      born: time,
+      start,
+      born: start,
       updated: milliseconds(time),
       seen: -1,
       alive: true,
@@ -148,8 +152,8 @@ export class SourceSeries {
       entry.counts?.clear();
       entry.sum = 0;
       entry.exemplars = undefined;
-      entry.start = time;
-      entry.born = time;
+      entry.start = this.lastRead ?? time;
+      entry.born = entry.start;
       entry.alive = true;
       this.entries.set(entry.key, entry);
     }

@@ -32,7 +32,7 @@ afterEach(async () => {
 });
 
 /** A source of `map`, and what its reads brought. `broken`: its layout leads outside memory, and its decoder throws. */
-async function open(map: string, { interval = 60_000, broken = false } = {}) {
+async function open(map: string, { interval = 60_000, broken = false, onDemand = false } = {}) {
   const seen = { entries: [] as number[], lines: [] as number[], retries: 0 };
   const { key, value } = spec.maps.find((one) => one.name === map)!;
   const layout = entryLayout(key!, value!);
@@ -44,6 +44,7 @@ async function open(map: string, { interval = 60_000, broken = false } = {}) {
     maxEntries: 1024,
     fd: object.map(map).fd,
     interval,
+    onDemand,
     plan: {
       probe: 'tables',
       map,
@@ -124,5 +125,34 @@ describe('MapSource', () => {
     const { length } = seen.entries;
     await new Promise((done) => setTimeout(done, 200));
     expect(seen.entries.length).toBe(length);
+  });
+
+  it('reads on demand when it is asked, and not before its interval has passed', async () => {
+    const { source, seen } = await open('array', { interval: 300, onDemand: true });
+    source.start();
+    await source.refresh();
+    expect(seen.entries).toEqual([ENTRIES]);
+    expect(source.refresh()).toBeUndefined();
+    await new Promise((done) => setTimeout(done, 700));
+    expect(seen.entries.length).toBe(1);
+    // Who asks meanwhile waits for the same read.
+    await Promise.all([source.refresh(), source.refresh(), source.refresh()]);
+    expect(seen.entries.length).toBe(2);
+    await source.close(2000);
+    expect(seen.entries.length).toBe(3);
+    expect(source.refresh()).toBeUndefined();
+  });
+
+  it('reads a map by itself that is large: whoever asks would wait for it', async () => {
+    const large = compileProbeBytes(SOURCE, '-DENTRIES=20000');
+    object.close();
+    object = openObject(large, { name: 'tables' });
+    await object.load();
+    await object.testRun('fill', { data: new Uint8Array(64), repeat: 20_000 });
+    const { source, seen } = await open('hash', { interval: 100, onDemand: true });
+    source.start();
+    while (seen.entries.length < 3) await new Promise((done) => setTimeout(done, 10));
+    expect(seen.entries[2]).toBe(20_000);
+    expect(source.refresh()).toBeUndefined();
   });
 });

@@ -16,8 +16,10 @@ export interface MapPlan {
   readonly source: 'ring' | 'entry';
   readonly decode: DecodePlan;
   readonly series?: SeriesSource;
-  /** ms between reads of a hash or array. */
+  /** ms between reads of a hash or array; with `onDemand` at the least. */
   readonly interval: number;
+  /** It is read when its series are collected. */
+  readonly onDemand: boolean;
 }
 
 export interface PlanContext {
@@ -34,7 +36,8 @@ export interface PlanContext {
   readonly layoutOf: (typeName: string) => Layout;
 }
 
-const DEFAULT_MAP: MapConfig = { interval: 1000, maxSeries: 10_000 };
+const DEFAULT_MAP: MapConfig = { maxSeries: 10_000 };
+const DEFAULT_INTERVAL_MS = 1000;
 const READABLE = new Set([
   'hash',
   'lru_hash',
@@ -154,7 +157,8 @@ function planMap(
     export: kind,
     source,
     decode,
-    interval: config.interval,
+    interval: config.interval ?? DEFAULT_INTERVAL_MS,
+    onDemand: config.interval === undefined && kind !== 'event',
     ...(series ? { series } : {}),
   };
 }

@@ -176,6 +176,7 @@ export class RunningProbe {
         id: host.watcher.newId(),
         maxEntries: this.object.map(name).maxEntries,
         interval: plan.interval,
+        onDemand: plan.onDemand,
         changes: events,
         onBatch: (result) => {
           counts.entries = result.entries;
@@ -251,6 +252,11 @@ export class RunningProbe {
       },
       source instanceof RingSource ? () => source.reuse(lent) : undefined,
     );
+  }
+
+  /** Reads of maps whose series are older than they may be. */
+  refresh(): readonly Promise<void>[] {
+    return this.maps.flatMap(({ source }) => (source instanceof MapSource ? (source.refresh() ?? []) : []));
   }
 
   /** Bring the figures that live in the kernel up to date: `bee_lost`, ring fill. */

@@ -162,6 +162,11 @@ export class ProbeSupervisor {
     return this.plan?.maps.map((map) => [map.spec.name, map.export] as const) ?? [];
   }
 
+  /** Reads that whoever shows this probe's series is to wait for. */
+  refresh(): readonly Promise<void>[] {
+    return this.running?.refresh() ?? [];
+  }
+
   measure(): void {
     try {
       this.running?.measure();

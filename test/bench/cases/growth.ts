@@ -102,7 +102,7 @@ export const growthCases: readonly GrowthCase[] = [
     cost: 'of all',
     async measure(size) {
       const agent = await Agent.start(
-        `probes: [{ file: ${probe('keys')}, maps: { counter_keys: { max_series: 200000 } } }]\nsinks: ${TO_PROMETHEUS}\nagent: { listen: "127.0.0.1:0" }\n`,
+        `probes: [{ file: ${probe('keys')}, maps: { counter_keys: { max_series: 200000, interval: 1s } } }]\nsinks: ${TO_PROMETHEUS}\nagent: { listen: "127.0.0.1:0" }\n`,
       );
       execFileSync(program('producer'), ['fill', String(size)]);
       await sleep(3000);

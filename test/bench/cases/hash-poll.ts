@@ -11,7 +11,7 @@ const SECONDS = 4;
 
 async function startAgent(): Promise<Agent> {
   const agent = await Agent.start(
-    `probes: [{ file: ${probe('keys')}, maps: { counter_keys: { max_series: 200000 } } }]\nsinks: { prom: { type: prometheus } }\nagent: { listen: "127.0.0.1:0" }\n`,
+    `probes: [{ file: ${probe('keys')}, maps: { counter_keys: { max_series: 200000, interval: 1s } } }]\nsinks: { prom: { type: prometheus } }\nagent: { listen: "127.0.0.1:0" }\n`,
   );
   execFileSync(program('producer'), ['fill', String(KEYS)]);
   await sleep(3000);

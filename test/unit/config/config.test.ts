@@ -63,7 +63,7 @@ describe('a config', () => {
   it('becomes plain data: durations in ms, sizes in bytes, paths absolute', () => {
     const { config, file } = load(EXAMPLE, { HOSTNAME: 'n1' });
     expect(file).toBe(FILE);
-    const map = { interval: 1000, maxSeries: 10_000 };
+    const map = { maxSeries: 10_000 };
     expect(config.probes).toEqual([
       {
         name: 'tcp',
@@ -337,7 +337,7 @@ describe('expansion', () => {
 
   it('leaves a key unset when an unquoted variable is empty', () => {
     const { config } = load('probes:\n  - image: x\n    maps:\n      print_a:\n        filter: ${F:-}\n');
-    expect(config.probes[0]?.maps.print_a).toEqual({ interval: 1000, maxSeries: 10_000 });
+    expect(config.probes[0]?.maps.print_a).toEqual({ maxSeries: 10_000 });
   });
 
   it('does not touch keys', () => {
