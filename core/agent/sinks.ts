@@ -40,50 +40,52 @@ export interface PreparedSink {
 const DEFAULT_INTERVAL_S = 15;
 const DEFAULT_BATCH: BatchLimits = { maxEvents: 10_000, maxBytes: 2 ** 20, maxWait: 1_000 };
 
-/** Load every sink's definition and validate its options. Nothing is opened. */
+/** Load every sink's definition and validate its options, all at once: a custom one has a process to start. Nothing is opened. */
 export async function prepareSinks(
   loaded: LoadedConfig,
   given: Readonly<Record<string, SinkDefinition<unknown>>> = {},
 ): Promise<{ sinks: PreparedSink[]; problems: Problem[] }> {
-  const problems: Problem[] = [];
-  const sinks: PreparedSink[] = [];
-  for (const config of Object.values(loaded.config.sinks)) {
-    try {
-      const definition = given[config.type] ?? (await loadDefinition(config, loaded));
-      const result = await definition.options['~standard'].validate(config.options);
-      if (result.issues) {
-        problems.push(...optionProblems(config, result.issues));
-        continue;
-      }
-      const options = result.value;
-      const accepts = resolveAccepts(definition, options);
-      const own = resolveInterval(definition, options);
-      problems.push(...concurrencyProblems(config, definition));
-      if (config.buffer && (!accepts.events || accepts.events.length === 0))
-        problems.push({
-          path: ['sinks', config.name, 'buffer'],
-          message: `sink "${config.name}" (${config.type}) takes no events, and metrics are not buffered. Remove buffer`,
-        });
-      const batch = batchLimits(config, definition);
-      sinks.push({
-        ...(batch ? { batch } : {}),
-        config,
-        definition,
-        options,
-        accepts,
-        interval: config.interval ?? (own ?? DEFAULT_INTERVAL_S) * 1000,
-        onMainThread: config.type in given || config.type in BUILT_IN || !config.isolate,
-        letsGo: !(config.type in given) && (config.type in BUILT_IN || config.isolate !== false),
-      });
-    } catch (error) {
+  const configs = Object.values(loaded.config.sinks);
+  const prepared = await Promise.all(configs.map((config) => prepareSink(config, loaded, given)));
+  const sinks = prepared.flatMap(({ sink }) => sink ?? []);
+  const problems = prepared.flatMap((one) => one.problems);
+  return { sinks, problems: [...problems, ...pathClashes(sinks), ...bufferClashes(sinks)] };
+}
+
+async function prepareSink(
+  config: SinkConfig,
+  loaded: LoadedConfig,
+  given: Readonly<Record<string, SinkDefinition<unknown>>>,
+): Promise<{ sink?: PreparedSink; problems: Problem[] }> {
+  try {
+    const definition = given[config.type] ?? (await loadDefinition(config, loaded));
+    const result = await definition.options['~standard'].validate(config.options);
+    if (result.issues) return { problems: optionProblems(config, result.issues) };
+    const options = result.value;
+    const accepts = resolveAccepts(definition, options);
+    const own = resolveInterval(definition, options);
+    const problems = concurrencyProblems(config, definition);
+    if (config.buffer && (!accepts.events || accepts.events.length === 0))
       problems.push({
-        path: ['sinks', config.name, 'type'],
-        message: `sink "${config.name}": ${messageOf(error)}`,
+        path: ['sinks', config.name, 'buffer'],
+        message: `sink "${config.name}" (${config.type}) takes no events, and metrics are not buffered. Remove buffer`,
       });
-    }
+    const batch = batchLimits(config, definition);
+    const sink = {
+      ...(batch ? { batch } : {}),
+      config,
+      definition,
+      options,
+      accepts,
+      interval: config.interval ?? (own ?? DEFAULT_INTERVAL_S) * 1000,
+      onMainThread: config.type in given || config.type in BUILT_IN || !config.isolate,
+      letsGo: !(config.type in given) && (config.type in BUILT_IN || config.isolate !== false),
+    };
+    return { sink, problems };
+  } catch (error) {
+    const message = `sink "${config.name}": ${messageOf(error)}`;
+    return { problems: [{ path: ['sinks', config.name, 'type'], message }] };
   }
-  problems.push(...pathClashes(sinks), ...bufferClashes(sinks));
-  return { sinks, problems };
 }
 
 /** Put together of what the config, the sink and the host say; undefined where neither of the first two says anything. */
