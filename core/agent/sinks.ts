@@ -40,23 +40,36 @@ export interface PreparedSink {
 const DEFAULT_INTERVAL_S = 15;
 const DEFAULT_BATCH: BatchLimits = { maxEvents: 10_000, maxBytes: 2 ** 20, maxWait: 1_000 };
 
-/** Load every sink's definition and validate its options, all at once: a custom one has a process to start. Nothing is opened. */
+/** Sinks that are prepared at once: a custom one has a process to start, but many would be in each other's way. */
+const PREPARED_AT_ONCE = 4;
+
+/** Load every sink's definition and validate its options. Nothing is opened. */
 export async function prepareSinks(
   loaded: LoadedConfig,
   given: Readonly<Record<string, SinkDefinition<unknown>>> = {},
 ): Promise<{ sinks: PreparedSink[]; problems: Problem[] }> {
   const configs = Object.values(loaded.config.sinks);
-  const prepared = await Promise.all(configs.map((config) => prepareSink(config, loaded, given)));
+  const prepared: Prepared[] = new Array(configs.length);
+  const left = configs.entries();
+  const prepareNext = async (): Promise<void> => {
+    for (const [i, config] of left) prepared[i] = await prepareSink(config, loaded, given);
+  };
+  await Promise.all(Array.from({ length: PREPARED_AT_ONCE }, prepareNext));
   const sinks = prepared.flatMap(({ sink }) => sink ?? []);
   const problems = prepared.flatMap((one) => one.problems);
   return { sinks, problems: [...problems, ...pathClashes(sinks), ...bufferClashes(sinks)] };
+}
+
+interface Prepared {
+  readonly sink?: PreparedSink;
+  readonly problems: readonly Problem[];
 }
 
 async function prepareSink(
   config: SinkConfig,
   loaded: LoadedConfig,
   given: Readonly<Record<string, SinkDefinition<unknown>>>,
-): Promise<{ sink?: PreparedSink; problems: Problem[] }> {
+): Promise<Prepared> {
   try {
     const definition = given[config.type] ?? (await loadDefinition(config, loaded));
     const result = await definition.options['~standard'].validate(config.options);
