@@ -18,8 +18,16 @@ export class PipelineError extends Error {
   }
 }
 
+/** Characters of an error's text that are kept: some hold a whole response, or a batch. */
+const MOST_TEXT = 2_000;
+
 /** Of anything that can be thrown. */
 export function messageOf(error: unknown): string {
+  const text = textOf(error);
+  return text.length > MOST_TEXT ? `${text.slice(0, MOST_TEXT)}…` : text;
+}
+
+function textOf(error: unknown): string {
   if (error instanceof Error) return error.message || error.name;
   try {
     return String(error);

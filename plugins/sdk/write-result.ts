@@ -14,7 +14,7 @@ export function checkWriteResult(value: unknown, method: 'write' | 'writeMetrics
   };
   if (typeof value !== 'object' || value === null) return wrong('no object');
   const { status, rejected, after, error } = value as Record<string, unknown>;
-  const said = error === undefined ? {} : { error: error instanceof Error ? error.message : String(error) };
+  const said = error === undefined ? {} : { error: textOf(error) };
   switch (status) {
     case 'ok':
       if (rejected === undefined) return { status };
@@ -32,4 +32,12 @@ export function checkWriteResult(value: unknown, method: 'write' | 'writeMetrics
     default:
       return wrong('unknown status');
   }
+}
+
+/** Characters of an error that are kept: some hold a whole response. */
+const MOST_TEXT = 2_000;
+
+function textOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.length > MOST_TEXT ? `${text.slice(0, MOST_TEXT)}…` : text;
 }

@@ -1,5 +1,5 @@
 import type { Accepts, EventBatchData } from '../../../plugins/sdk/index.js';
-import type { FromWorker, PackedBatch, ToWorker } from './messages.js';
+import type { PackedBatch, ToWorker } from './messages.js';
 
 /** A sink's host, and the way to it: a thread of this process, or a process of its own. */
 export interface Carrier {
@@ -15,7 +15,8 @@ export interface Carrier {
 
 /** What the host does by itself. */
 export interface CarrierEvents {
-  message(message: FromWorker): void;
+  /** To be checked: see `isFromWorker`. */
+  message(message: unknown): void;
   /** A line of the sink's standard output (info) or error (warn). */
   print(level: 'info' | 'warn', line: string): void;
   /** It is gone. Called once. */

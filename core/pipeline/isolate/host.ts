@@ -1,3 +1,4 @@
+import { deserialize, serialize } from 'node:v8';
 import {
   type Accepts,
   checkSink,
@@ -50,6 +51,8 @@ const METRICS_MS = 1_000;
 const MAX_METRICS = 100;
 /** Of a name that is told, characters. */
 const MAX_NAME = 100;
+/** Of what a metric says about itself, characters. */
+const MAX_HELP = 1_000;
 
 let port: HostPort;
 const send = (message: FromWorker): void => port.send(message);
@@ -134,7 +137,17 @@ async function perform(ask: Ask, signal: AbortSignal): Promise<unknown> {
   }
 }
 
-function unpack({ count, meta, body }: PackedBatch): EventBatchData {
+/** Where it fails, the next batch would as well: the agent is to start another host. */
+function unpack(batch: PackedBatch): EventBatchData {
+  try {
+    return decoded(batch);
+  } catch (error) {
+    send({ kind: 'fatal', message: `a batch cannot be read: ${messageOf(error)}` });
+    throw error;
+  }
+}
+
+function decoded({ count, meta, body }: PackedBatch): EventBatchData {
   if (body instanceof Uint8Array) {
     // From a channel of bytes it comes at any place of a larger buffer.
     const isAlone = body.byteOffset === 0 && body.buffer.byteLength === body.byteLength;
@@ -182,7 +195,7 @@ async function prepare(raw: unknown): Promise<Prepared> {
 /** As much of a value as can cross. */
 function clonable(value: unknown): unknown {
   try {
-    return structuredClone(value);
+    return deserialize(serialize(value));
   } catch {
     if (typeof value !== 'object' || value === null) return undefined;
     const entries = Object.entries(value).map(([key, field]) => [key, clonable(field)]);
@@ -264,7 +277,7 @@ function change(type: 'counter' | 'gauge', metric: string, help: string): Metric
   const key = `${type} ${metric}`;
   let entry = changes.get(key);
   if (!entry) {
-    entry = { type, name: String(metric), help: String(help), value: 0 };
+    entry = { type, name: String(metric), help: String(help).slice(0, MAX_HELP), value: 0 };
     if (!names.has(key) && names.size >= MAX_METRICS) {
       if (!isFull)
         send({

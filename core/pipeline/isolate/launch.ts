@@ -7,6 +7,8 @@ export const MOST_HEAP_MB = 512;
 export const MOST_DATA_MB = 1_024;
 /** Descriptor of the file that batches come in. */
 export const BATCHES = 3;
+/** Descriptor of the socket for everything else. */
+export const CHANNEL = 4;
 
 /**
  * Before there is any JavaScript: no core file of a gigabyte at each crash, a limit on memory that no loop can dodge,
@@ -35,7 +37,7 @@ function limits(name: string): string[] {
 
 const WITH_VALUE = /^(-e|-p|-pe|--eval|--print|--inspect-port|--input-type|--title)$/;
 const NOT_INHERITED =
-  /^(-e|-p|-pe|--eval|--print|--input-type|--inspect[\w-]*|--title|--max[_-](old|semi)[_-]space[_-]size|--watch[\w-]*|--test[\w-]*)(=|$)/;
+  /^(-e|-p|-pe|--eval|--print|--input-type|--inspect[\w-]*|--title|--(max|min|initial)[_-](old|semi|young|heap)[\w-]*|--watch[\w-]*|--test[\w-]*)(=|$)/;
 
 /** Node's options that a worker thread would have, too; a debugger's port is the agent's, as is its own program. */
 export function inherited(options: readonly string[]): string[] {

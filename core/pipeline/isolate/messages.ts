@@ -53,12 +53,45 @@ export type FromWorker =
   | { readonly kind: 'fatal'; readonly message: string }
   | { readonly kind: 'metrics'; readonly changes: readonly MetricChange[] };
 
+/** Whatever runs beside the host may have found its channel: what comes from there is checked. */
+export function isFromWorker(message: unknown): message is FromWorker {
+  if (!isObject(message)) return false;
+  switch (message.kind) {
+    case 'answer':
+      return typeof message.id === 'number' && (message.error === undefined || isAskError(message.error));
+    case 'log':
+      return LOG_LEVELS.some((level) => level === message.level) && typeof message.message === 'string';
+    case 'metrics':
+      return Array.isArray(message.changes) && message.changes.every(isMetricChange);
+    case 'exhausted':
+      return message.what === 'heap' || message.what === 'buffers';
+    case 'fatal':
+      return typeof message.message === 'string';
+    default:
+      return message.kind === 'collect';
+  }
+}
+
+function isAskError(value: unknown): value is AskError {
+  return isObject(value) && typeof value.code === 'string' && typeof value.message === 'string';
+}
+
+function isMetricChange(value: unknown): value is MetricChange {
+  if (!isObject(value) || (value.type !== 'counter' && value.type !== 'gauge')) return false;
+  return typeof value.name === 'string' && typeof value.help === 'string' && typeof value.value === 'number';
+}
+
+function isObject(value: unknown): value is { readonly [key: string]: unknown } {
+  return typeof value === 'object' && value !== null;
+}
+
 export interface AskError {
   readonly code: PipelineErrorCode;
   readonly message: string;
 }
 
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** Of a metric that the sink keeps of itself: what was added to a counter since, or the value of a gauge. */
 export interface MetricChange {

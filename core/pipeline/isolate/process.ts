@@ -6,9 +6,10 @@ import { messageOf } from '../error.js';
 import { BatchFile } from './batch-file.js';
 import { type Carrier, type CarrierEvents, joined, type Packed } from './carrier.js';
 import { causeOfDeath } from './cause-of-death.js';
+import { Channel } from './channel.js';
 import { LastWords } from './last-words.js';
-import { launchCommand } from './launch.js';
-import type { FromWorker, ToWorker } from './messages.js';
+import { CHANNEL, launchCommand } from './launch.js';
+import type { ToWorker } from './messages.js';
 import { onLines } from './output-lines.js';
 
 /** For the last lines and messages of one that has ended: what it started may hold its pipes for ever. */
@@ -19,12 +20,13 @@ const END_MS = 2_000;
 /** None outlives this process, whichever way this one ends by itself. */
 const living = new Set<ChildProcess>();
 process.on('exit', () => {
-  for (const child of living) killGroup(child);
+  for (const { pid } of living) killGroup(pid);
 });
 
 /** A sink's host in a process of its own. */
 export class ProcessCarrier implements Carrier {
   private readonly child: ChildProcess;
+  private readonly channel: Channel;
   private readonly file = BatchFile.create();
   private readonly gone: Promise<void>;
 
@@ -34,8 +36,7 @@ export class ProcessCarrier implements Carrier {
       this.child = spawn(command, args, {
         // A session of its own: what the terminal sends to all, such as Ctrl-C, is the agent's to handle.
         detached: true,
-        serialization: 'advanced',
-        stdio: ['ignore', 'pipe', 'pipe', this.file?.readable ?? 'ignore', 'ipc'],
+        stdio: ['ignore', 'pipe', 'pipe', this.file?.readable ?? 'ignore', 'pipe'],
       });
     } catch (error) {
       this.file?.close();
@@ -45,11 +46,19 @@ export class ProcessCarrier implements Carrier {
     }
     living.add(this.child);
     const words = this.listen(events);
+    this.channel = new Channel(
+      this.socket,
+      (message) => events.message(message),
+      (why) => events.message({ kind: 'fatal', message: why }),
+    );
+    // Without it nothing can be asked.
+    this.socket.on('close', () => this.kill());
     this.gone = new Promise((resolve) => {
       whenOver(this.child, (how) => {
         living.delete(this.child);
         this.child.stdout?.destroy();
         this.child.stderr?.destroy();
+        this.socket.destroy();
         this.file?.close();
         resolve();
         events.exit(how.error ? `it cannot be started: ${messageOf(how.error)}` : causeOfDeath(how, words));
@@ -62,17 +71,22 @@ export class ProcessCarrier implements Carrier {
     const words = new LastWords((line) => events.print('warn', line));
     if (stdout) onLines(stdout, (line) => events.print('info', line));
     if (stderr) onLines(stderr, (line) => words.hear(line));
-    this.child.on('message', (message) => {
-      // Whatever else runs in that process may have found the channel.
-      if (typeof message === 'object' && message !== null && 'kind' in message)
-        events.message(message as unknown as FromWorker);
-    });
     return words;
   }
 
   post(message: ToWorker): void {
     // That it cannot be sent any more is told by its exit.
-    if (this.child.connected) this.child.send(message, () => {});
+    if (this.socket.writable) this.channel.send(message);
+  }
+
+  private get socket(): Socket {
+    return this.child.stdio[CHANNEL] as Socket;
+  }
+
+  private kill(): void {
+    const { pid, exitCode, signalCode } = this.child;
+    // After that its number may be another's.
+    if (exitCode === null && signalCode === null) killGroup(pid);
   }
 
   pack(batch: EventBatchData, accepts: Accepts): Packed {
@@ -90,12 +104,12 @@ export class ProcessCarrier implements Carrier {
 
   unref(): void {
     this.child.unref();
-    this.child.channel?.unref();
-    for (const stream of [this.child.stdout, this.child.stderr]) (stream as Socket | null)?.unref();
+    for (const stream of [this.child.stdout, this.child.stderr, this.socket])
+      (stream as Socket | null)?.unref();
   }
 
   async end(): Promise<void> {
-    killGroup(this.child);
+    this.kill();
     this.child.ref();
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => {
@@ -106,9 +120,9 @@ export class ProcessCarrier implements Carrier {
   }
 }
 
-/** With what it has started. Only while it is ours: after that its number may be another's. */
-function killGroup({ pid, exitCode, signalCode }: ChildProcess): void {
-  if (pid === undefined || exitCode !== null || signalCode !== null) return;
+/** A sink's process, with what it has started. */
+function killGroup(pid: number | undefined): void {
+  if (pid === undefined) return;
   try {
     process.kill(-pid, 'SIGKILL');
   } catch {
@@ -125,11 +139,13 @@ interface Over {
 
 /** When it is gone, and all that it wrote was read. Once. */
 function whenOver(child: ChildProcess, tell: (how: Over) => void): void {
-  child.on('error', (error) => {
+  child.once('error', (error) => {
     if (child.pid === undefined) tell({ code: null, signal: null, error });
   });
   child.once('exit', (code, signal) => {
     if (child.pid === undefined) return;
+    // What it started is of its group still, so that the number is no other's; it must not be left, nor hold the pipes.
+    killGroup(child.pid);
     const timer = setTimeout(over, DRAIN_MS).unref();
     child.once('close', over);
     function over(): void {

@@ -7,8 +7,8 @@ import {
   type Ask,
   BUFFER_LIMIT,
   type Description,
-  type FromWorker,
   HEAP_LIMIT,
+  isFromWorker,
   type LogLevel,
   type MetricChange,
   type Prepared,
@@ -164,7 +164,12 @@ export class SinkWorker {
     if (!this.death) this.carrier.post(message, transfer);
   }
 
-  private receive(message: FromWorker): void {
+  private receive(message: unknown): void {
+    if (!isFromWorker(message)) {
+      this.die('it sent what is no message');
+      void this.end();
+      return;
+    }
     switch (message.kind) {
       case 'answer': {
         const { value, error } = message;

@@ -3,7 +3,7 @@ import type { Accepts, EventBatchData } from '../../../plugins/sdk/index.js';
 import { encodeBatch } from '../batch/batch-codec.js';
 import { compiledFile } from '../compiled-file.js';
 import { type Carrier, type CarrierEvents, joined, type Packed } from './carrier.js';
-import type { FromWorker, ToWorker } from './messages.js';
+import type { ToWorker } from './messages.js';
 import { onLines } from './output-lines.js';
 import { thrownText } from './thrown.js';
 
@@ -29,7 +29,7 @@ export class ThreadCarrier implements Carrier {
     });
     onLines(this.worker.stdout, (line) => events.print('info', line));
     onLines(this.worker.stderr, (line) => events.print('warn', line));
-    port1.on('message', (message: FromWorker) => events.message(message));
+    port1.on('message', (message) => events.message(message));
     port1.unref();
     let why: string | undefined;
     this.worker.on('error', (error: Error & { code?: unknown }) => {

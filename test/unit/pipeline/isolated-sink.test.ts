@@ -44,6 +44,11 @@ const ONLY_PROCESS: Way[] = [
   // The kernel gives it no more, and it throws.
   ['all buffers', /cannot deliver: Array buffer allocation failed/, 0],
   ['small buffers', /it ran out of memory/, 1],
+  ['noise', /what came through its channel is no message: Unable to deserialize/, 1],
+  ['long', /what came through its channel is no message: a message of 4294967299 bytes/, 1],
+  ['forged', /it sent what is no message/, 1],
+  ['hangup', /the sink's worker is gone: it (was killed|ended)/, 1],
+  ['helper', /it ended its own process, with code 7/, 1],
 ];
 
 describe.each(['process', 'thread'] as const)('a sink in a %s of its own', (isolation) => {
@@ -93,6 +98,7 @@ describe.each(['process', 'thread'] as const)('a sink in a %s of its own', (isol
     ['never', /did not react to its signal/, 1],
     ['throw', /cannot deliver: plain throw/, 0],
     ['throw null', /cannot deliver: null/, 0],
+    ['long story', /cannot deliver: e{2000}…$/m, 0],
     ['function', /write\(\) answered \[Function.*no object/, 0],
     ['rubbish', /write\(\) answered \{ status: 'fine' \}: unknown status/, 0],
     ['parent', /cannot deliver: posted rubbish/, 0],
@@ -129,8 +135,29 @@ describe.each(['process', 'thread'] as const)('a sink in a %s of its own', (isol
       expect(host.counters.get('errors_total')).toBe(1);
       expect(host.counters.get('bytes_total')).toBe(readFileSync(options.out).byteLength - 'closed\n'.length);
       expect(other.counters.get('errors_total') ?? 0).toBe(0);
+      if (how === 'helper') {
+        const helper = /helper (\d+)/.exec(host.lines.join('\n'))?.[1];
+        expect(existsSync(`/proc/${helper}/status`), `sleep ${helper} is left`).toBe(false);
+      }
     },
     60_000,
+  );
+
+  it.runIf(isolation === 'process')(
+    'is replaced when it has lost the file that batches come in',
+    async () => {
+      const options = { how: 'other', out: join(folder, 'out'), marker: join(folder, 'marker') };
+      const outlet = started(host.outlet({}, await isolated('misbehaves.js', options)));
+      const batches = [batchOf(1, { map: 'bad' }), batchOf(2), batchOf(3)];
+      for (const batch of batches) outlet.offer(batch);
+      await until(() => totals(outlet).queued === 0, host);
+      expect(totals(outlet)).toEqual({ received: 6, delivered: 6, queued: 0, lost: {} });
+      await outlet.stop(3_000);
+      const numbers = batches.flatMap((batch, i) => Array(i + 1).fill(numberOf(batch as never)));
+      expect(readFileSync(options.out, 'utf8')).toBe(`${numbers.join('\n')}\nclosed\n`);
+      expect(host.lines.join('\n')).toContain('a batch cannot be read: descriptor 3 is another file now');
+      expect(host.counters.get('restarts_total')).toBe(1);
+    },
   );
 
   it('may make much garbage, of which only what it keeps counts', async () => {

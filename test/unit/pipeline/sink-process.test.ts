@@ -268,6 +268,8 @@ describe('how it is started', () => {
         ...[
           '--max-old-space-size=64',
           '--max_old_space_size=64',
+          '--max-old-space-size-percentage=50',
+          '--max-heap-size=2000',
           '--inspect-port',
           '0',
           '--title',
