@@ -54,6 +54,8 @@ export class SourceSeries {
   /** Of the overflow series: one NUL more than any label values have. */
   private readonly overflowKey: string;
   private readonly maxEntries: number;
+  /** Of any series so far, Unix ns. */
+  latestStart = 0n;
   private lastExpiry = 0n;
   private overflowed = 0;
 
@@ -130,6 +132,7 @@ export class SourceSeries {
       seen: -1,
       alive: true,
     };
+    this.startAt(entry, start);
     // Without room it waits, not alive, in its group only.
     if (labelValues === undefined || this.hasRoom(time)) this.entries.set(key, entry);
     else entry.alive = false;
@@ -152,7 +155,7 @@ export class SourceSeries {
       entry.counts?.clear();
       entry.sum = 0;
       entry.exemplars = undefined;
-      entry.start = this.lastRead ?? time;
+      this.startAt(entry, this.lastRead ?? time);
       entry.born = entry.start;
       entry.alive = true;
       this.entries.set(entry.key, entry);
@@ -207,7 +210,7 @@ export class SourceSeries {
       for (let v = 0; v < output.values.length; v++) {
         const value = output.values[v]![i]!;
         // A counter that went down began again.
-        if (counter && value < entry.values[v]!) entry.start = time;
+        if (counter && value < entry.values[v]!) this.beginAgain(entry, time);
         entry.values[v] = value;
       }
       entry.seen = this.reads;
@@ -228,7 +231,18 @@ export class SourceSeries {
       counts.add(bound, Number(output.values[0]![i]!));
     }
     // As a counter that went down, it began again; its other buckets stand as they do.
-    for (const entry of read) if (entry.counts?.fell) entry.start = time;
+    for (const entry of read) if (entry.counts?.fell) this.beginAgain(entry, time);
+  }
+
+  /** Some time after the last read. Always another start than before, by which differences know. */
+  private beginAgain(entry: Entry, time: bigint): void {
+    const since = this.lastRead ?? time;
+    this.startAt(entry, since > entry.start ? since : entry.start + 1n);
+  }
+
+  private startAt(entry: Entry, start: bigint): void {
+    entry.start = start;
+    if (start > this.latestStart) this.latestStart = start;
   }
 
   /** +Infinity for a slot beyond every number. */

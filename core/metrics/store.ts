@@ -49,6 +49,7 @@ export class SeriesStore {
   async collect(wanted: (probe: string) => boolean = () => true): Promise<MetricBatch> {
     const families = new Map<string, Collected>();
     const time = BigInt(Date.now()) * 1_000_000n;
+    let latest = 0n;
     let made = 0;
     for (const source of [...this.sources]) {
       if (!wanted(source.source.probe)) continue;
@@ -70,13 +71,24 @@ export class SeriesStore {
           if (++made % STRIDE === 0) await new Promise((resolve) => setImmediate(resolve));
         }
       }
+      if (source.latestStart > latest) latest = source.latestStart;
     }
     return {
       kind: 'metrics',
-      time,
+      time: notBefore(latest, time),
       families: [...families.values()].map(({ family, series }) => ({ ...family, series })),
     };
   }
+}
+
+/**
+ * The time of a batch: no point may be older than its start, which is exact to the ns, may have come while the loop
+ * turned, and counts for nothing where the clock was set back since.
+ */
+function notBefore(start: bigint, time: bigint): bigint {
+  const now = BigInt(Date.now() + 1) * 1_000_000n;
+  if (start <= time) return time;
+  return start < now ? start : now;
 }
 
 function collected(families: Map<string, Collected>, source: SeriesSource, index: number): Collected {

@@ -105,6 +105,8 @@ export class RunningProbe {
       return probe;
     } catch (error) {
       await probe.close(0);
+      // The next try registers its own.
+      for (const { series } of probe.maps) series?.remove();
       throw error;
     }
   }
@@ -271,7 +273,10 @@ export class RunningProbe {
     }
   }
 
-  /** Detach, read what is left, let go. `deadline`: ms for the last drain. Idempotent. */
+  /**
+   * Detach, read what is left, let go. `deadline`: ms for the last drain. Idempotent. Its series stay: sinks to which
+   * metrics are pushed get what was counted last when the sources have ended.
+   */
   close(deadline: number): Promise<void> {
     this.closing ??= this.closeOnce(deadline);
     return this.closing;
@@ -285,10 +290,7 @@ export class RunningProbe {
     } catch (error) {
       this.host.log.debug(`${this.name}: last reading failed: ${messageOf(error)}`);
     }
-    for (const map of this.maps) {
-      this.host.hub.remove(map);
-      map.series?.remove();
-    }
+    for (const map of this.maps) this.host.hub.remove(map);
     this.lost?.close();
     for (const path of this.pinned) rmSync(path, { force: true });
     this.object.close();

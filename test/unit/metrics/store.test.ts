@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { familyClash, metricName, type SeriesSource, SeriesStore } from '../../../core/metrics/index.js';
 import type { MetricType, Series } from '../../../plugins/sdk/index.js';
 
@@ -182,7 +182,7 @@ describe('SeriesStore, entries', () => {
     expect(await valuesOf(store)).toEqual({ 'probe="p",a="y"': 3 });
   });
 
-  it('dates a counter from when it fell, and a key from the last read that had it not', async () => {
+  it('dates a counter that fell from the read before, and a key from the last read that had it not', async () => {
     const store = new SeriesStore();
     const handle = store.register(source('counter_c', 'counter', 'entry'));
     const worker = new Worker();
@@ -191,11 +191,45 @@ describe('SeriesStore, entries', () => {
     handle.apply(worker.output([[['x'], 6]]), 2n);
     expect(await start()).toBe(1n);
     handle.apply(worker.output([[['x'], 2]]), 3n);
-    expect(await start()).toBe(3n);
+    expect(await start()).toBe(2n);
     handle.apply(worker.output([]), 4n);
     expect(await start()).toBe(undefined);
     handle.apply(worker.output([[['x'], 9]]), 5n);
     expect(await start()).toBe(4n);
+  });
+
+  it('gives a counter another start with each fall, also at the read after its first one', async () => {
+    const store = new SeriesStore();
+    const handle = store.register(source('counter_c', 'counter', 'entry'));
+    const worker = new Worker();
+    const starts: (bigint | undefined)[] = [];
+    for (const [value, time] of [
+      [5, 1000n],
+      [4, 2000n],
+      [3, 3000n],
+    ] as const) {
+      handle.apply(worker.output([[['x'], value]]), time);
+      starts.push((await seriesOf(store))[0]?.start);
+    }
+    expect(starts).toEqual([1000n, 1001n, 2000n]);
+  });
+
+  it.each(['ring', 'entry'] as const)('dates no point before its start: %s', async (from) => {
+    vi.useFakeTimers({ now: 5_000, toFake: ['Date'] });
+    try {
+      const store = new SeriesStore();
+      const handle = store.register(source('counter_c', 'counter', from));
+      // Date.now() knows no more than that it is the 5,000th ms.
+      handle.apply(new Worker().output([[['x'], 5]]), 5_000_700_000n);
+      const { time, families } = await store.collect();
+      expect(families[0]?.series[0]?.start).toBe(5_000_700_000n);
+      expect(time).toBe(5_000_700_000n);
+      // The clock was set back: the time is now, whatever the start is.
+      vi.setSystemTime(3_000);
+      expect((await store.collect()).time).toBe(3_001_000_000n);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('reads buckets from keys, linear and log2; a slot beyond every number is +Inf', async () => {
@@ -234,9 +268,9 @@ describe('SeriesStore, entries', () => {
     expect(await read({ 1: 4, 5: 2 }, 1n)).toEqual([[1n, 1n], '1,5', '4,2,0']);
     expect(await read({ 1: 4, 5: 3, 10: 1 }, 2n)).toEqual([[1n, 1n], '1,5,10', '4,3,1,0']);
     // Gone, though the whole is more.
-    expect(await read({ 5: 30, 10: 1 }, 3n)).toEqual([[3n, 1n], '5,10', '30,1,0']);
-    expect(await read({ 1: 1, 5: 30, 10: 1 }, 4n)).toEqual([[3n, 1n], '1,5,10', '1,30,1,0']);
-    expect(await read({ 1: 1, 5: 29, 10: 9 }, 5n)).toEqual([[5n, 1n], '1,5,10', '1,29,9,0']);
+    expect(await read({ 5: 30, 10: 1 }, 3n)).toEqual([[2n, 1n], '5,10', '30,1,0']);
+    expect(await read({ 1: 1, 5: 30, 10: 1 }, 4n)).toEqual([[2n, 1n], '1,5,10', '1,30,1,0']);
+    expect(await read({ 1: 1, 5: 29, 10: 9 }, 5n)).toEqual([[4n, 1n], '1,5,10', '1,29,9,0']);
     expect(await read({}, 6n)).toBe(undefined);
     expect(await read({ 1: 3 }, 7n)).toEqual([[6n, 6n], '1', '3,0']);
   });
