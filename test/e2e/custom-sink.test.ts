@@ -100,8 +100,10 @@ agent: { listen: "127.0.0.1:0" }
     };
     agent = await AgentProcess.start(config(`  hook: { type: ${example('webhook.js')}, url: "${url}" }`));
     await run(trigger, ['20000', '100', '1000']);
-    const [wanted, events] = readSlots(agent, COUNT);
-    expect(wanted).toBe(20_000);
+    // A busy machine makes larger batches, and fewer: on until each trouble has come.
+    for (let more = 0; more < 50 && endpoint.requests <= 6; more++) await run(trigger, ['500', '100', '5000']);
+    const [, events] = readSlots(agent, COUNT);
+    expect(events).toBeGreaterThanOrEqual(20_000);
     await agent.until(() => endpoint.requests > 6 && agent!.events.length >= events!, 30_000);
     await agent.until(async () => (await of('hook', 'delivered_total')) === events, 30_000);
     expect(endpoint.lines).toEqual(agent.stdout.trimEnd().split('\n'));

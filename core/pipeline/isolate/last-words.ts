@@ -3,7 +3,7 @@ const DUMP =
   /^(<--- (Last few GCs|JS stacktrace) --->|FATAL ERROR: |#\s*$|# Fatal |Fatal (process|JavaScript) |terminate called |-+ (Native|JavaScript) stack trace -+)/;
 const OUT_OF_MEMORY = /out of memory|std::bad_alloc|OOM error/i;
 /** One that has begun to tell of its end and is alive after this was only printing. */
-const PATIENCE_MS = 1_000;
+const PATIENCE_MS = 5_000;
 const MOST_LINES = 100;
 
 /** Listens to what a process writes to its standard error for why it dies. */
