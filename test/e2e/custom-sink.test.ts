@@ -101,7 +101,8 @@ agent: { listen: "127.0.0.1:0" }
     agent = await AgentProcess.start(config(`  hook: { type: ${example('webhook.js')}, url: "${url}" }`));
     await run(trigger, ['20000', '100', '1000']);
     // A busy machine makes larger batches, and fewer: on until each trouble has come.
-    for (let more = 0; more < 50 && endpoint.requests <= 6; more++) await run(trigger, ['500', '100', '5000']);
+    for (let more = 0; more < 50 && endpoint.requests <= 6; more++)
+      await run(trigger, ['500', '100', '5000']);
     const [, events] = readSlots(agent, COUNT);
     expect(events).toBeGreaterThanOrEqual(20_000);
     await agent.until(() => endpoint.requests > 6 && agent!.events.length >= events!, 30_000);
