@@ -2,7 +2,7 @@ export { compilePlan, type Decoder } from './compile.js';
 export { DecodeError, type DecodeErrorCode } from './error.js';
 export { type Filter, parseFilter } from './filter/parse.js';
 export { entryLayout, findLeaf, firstTimestamp, type Leaf, scalarLeaves } from './leaves.js';
-export { MAX_ENTRIES, MapSource, type MapSourceOptions } from './map-source.js';
+export { MAX_ENTRIES, type MapRefresh, MapSource, type MapSourceOptions } from './map-source.js';
 export type * from './plan.js';
 export { DecodePool } from './pool.js';
 export { RingSource, type RingSourceOptions } from './ring-source.js';

@@ -27,8 +27,20 @@ export interface MapSourceOptions {
   readonly onRetry: (error: unknown) => void;
 }
 
+/** What {@link MapSource.refresh} has begun. */
+export interface MapRefresh {
+  /** Rejects as little as a read. */
+  readonly done: Promise<void>;
+  /** ms since what is known of the map was read. */
+  readonly age: number;
+}
+
 /** Entries with which a map is read by itself, for whoever asks would wait for too long: 10 ms and more of a worker. */
 const SCHEDULED_ENTRIES = 10_000;
+/** ms from asking to answer with which it is too, whatever is in it: it waits behind larger maps. */
+const SLOW_READ_MS = 250;
+/** Of the interval: what asks in the same rhythm comes a little early at times, and is not to be sent away. */
+const YOUNG_SHARE = 0.9;
 
 /** A hash, array or per-CPU map, read whole by one worker: every interval, or when it is asked for. */
 export class MapSource {
@@ -69,11 +81,12 @@ export class MapSource {
     this.unschedule ??= this.pool.schedule.every(this.options.interval, () => void this.read());
   }
 
-  /** For whoever shows what was read: what to wait for, where that is older than it may be. Rejects as little as a read. */
-  refresh(): Promise<void> | undefined {
+  /** For whoever shows what was read: what to wait for, where that is older than it may be. */
+  refresh(): MapRefresh | undefined {
     if (this.unschedule || this.closing) return undefined;
-    if (!this.reading && performance.now() - this.lastRead < this.options.interval) return undefined;
-    return this.read();
+    const age = performance.now() - this.lastRead;
+    if (!this.reading && age < this.options.interval * YOUNG_SHARE) return undefined;
+    return { done: this.read(), age };
   }
 
   /** Read now; a read that is under way is shared. */
@@ -98,7 +111,7 @@ export class MapSource {
         const result = await this.worker.read(read, { alone: attempt > 0 });
         if (result.status === 'read') {
           this.lastRead = begun;
-          this.follow(result.entries);
+          this.follow(result.entries, performance.now() - begun);
           this.options.onBatch(result);
           return;
         }
@@ -110,10 +123,10 @@ export class MapSource {
     }
   }
 
-  /** A large map is read by itself while it is large. */
-  private follow(entries: number): void {
+  /** A map is read by itself while that takes long. */
+  private follow(entries: number, took: number): void {
     if (!this.options.onDemand || this.closing) return;
-    if (entries > SCHEDULED_ENTRIES) this.schedule();
+    if (entries > SCHEDULED_ENTRIES || took > SLOW_READ_MS) this.schedule();
     else {
       this.unschedule?.();
       this.unschedule = undefined;

@@ -130,13 +130,13 @@ describe('MapSource', () => {
   it('reads on demand when it is asked, and not before its interval has passed', async () => {
     const { source, seen } = await open('array', { interval: 300, onDemand: true });
     source.start();
-    await source.refresh();
+    await source.refresh()?.done;
     expect(seen.entries).toEqual([ENTRIES]);
     expect(source.refresh()).toBeUndefined();
     await new Promise((done) => setTimeout(done, 700));
     expect(seen.entries.length).toBe(1);
     // Who asks meanwhile waits for the same read.
-    await Promise.all([source.refresh(), source.refresh(), source.refresh()]);
+    await Promise.all([source.refresh()?.done, source.refresh()?.done, source.refresh()?.done]);
     expect(seen.entries.length).toBe(2);
     await source.close(2000);
     expect(seen.entries.length).toBe(3);

@@ -7,6 +7,7 @@ import {
   type DecodePool,
   type DrainResult,
   MAX_ENTRIES,
+  type MapRefresh,
   MapSource,
   RingSource,
 } from '../../decode/index.js';
@@ -257,7 +258,7 @@ export class RunningProbe {
   }
 
   /** Reads of maps whose series are older than they may be. */
-  refresh(): readonly Promise<void>[] {
+  refresh(): readonly MapRefresh[] {
     return this.maps.flatMap(({ source }) => (source instanceof MapSource ? (source.refresh() ?? []) : []));
   }
 

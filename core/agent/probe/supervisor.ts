@@ -4,6 +4,7 @@ import {
   type ProbeConfig,
   renderPosition,
 } from '../../../config/index.js';
+import type { MapRefresh } from '../../decode/index.js';
 import { messageOf } from '../error.js';
 import type { Logger } from '../logger.js';
 import { type ProbePlan, planProbe } from '../plan/probe-plan.js';
@@ -163,7 +164,7 @@ export class ProbeSupervisor {
   }
 
   /** Reads that whoever shows this probe's series is to wait for. */
-  refresh(): readonly Promise<void>[] {
+  refresh(): readonly MapRefresh[] {
     return this.running?.refresh() ?? [];
   }
 
