@@ -33,18 +33,20 @@ export class MapForms {
     }
   }
 
-  /** Render for followers, unless the sinks' batch has the lines already; keep the tail. `at`: where in their ring they are from. */
+  /**
+   * Render for followers, unless the sinks' batch has the lines already; then keep the tail: what throws keeps nothing,
+   * for the same records come again. `at`: where in their ring they are from.
+   */
   follow(
     records: RecordSet,
     output: DecodeOutput,
     { at, clock, time, follow }: { at: number; clock: ClockOffsets; time: bigint; follow: boolean },
   ): Lines | undefined {
+    const { ndjson, lineEnds } = follow && !output.ndjson ? this.renderer.decode(records, clock, time) : {};
     if (this.tail && output.events > 0) {
       const passed = output.events === records.count ? undefined : this.renderer.passed(records);
       this.tail.keep(records, passed, { at, clock, time });
     }
-    if (!follow || output.ndjson) return undefined;
-    const { ndjson, lineEnds } = this.renderer.decode(records, clock, time);
     return ndjson && lineEnds ? { ndjson, lineEnds } : undefined;
   }
 }

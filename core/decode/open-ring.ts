@@ -16,8 +16,14 @@ export class OpenRing {
 
   /** Throws KernelError where the ring cannot be mapped. Duplicates `fd`. */
   constructor(fd: number, plan: DecodePlan, tail: number) {
-    this.form = new MapForms(plan, tail);
+    // First: compilation, which takes longer, is not for nothing then.
     this.reader = new RingReader(fd);
+    try {
+      this.form = new MapForms(plan, tail);
+    } catch (error) {
+      this.reader.close();
+      throw error;
+    }
   }
 
   /** Decode what lies at `from`; releases nothing. What is thrown left nothing behind. */

@@ -1,13 +1,16 @@
+import type { Layout } from '../bpf/index.js';
+import { columnLeaves } from './leaves.js';
 import { OpenRing } from './open-ring.js';
 import type { DecodePlan } from './plan.js';
 import type { TailChunk } from './tail.js';
 import type { DrainResult, DrainTask } from './tasks.js';
 
-/** What one drain here may take on: well below a millisecond, also of the widest records, once V8 has compiled the decoder. */
+/** What one drain here may take on: as a rule well below a millisecond, once V8 has compiled the decoder. */
 const MAX_RECORDS = 64;
 const MAX_BYTES = 2 << 10;
-/** Of one record. */
+/** Of one record: its bytes; and its values, of which the decoder's code is made, and its compilation takes as long. */
 const MAX_SIZE = 1 << 10;
+const MAX_VALUES = 64;
 /** ms that drains of all rings may hold the main thread before others have their turn, and their share of it in the long run. */
 const HOLD_MS = 1;
 const SHARE = 0.25;
@@ -60,7 +63,8 @@ export class SmallDrains {
     private readonly allowance: Allowance,
   ) {
     // A second group table would hold every series twice, and nobody waits for a record that is only folded.
-    this.isEligible = plan.group === undefined && plan.record.size <= MAX_SIZE;
+    this.isEligible =
+      plan.group === undefined && plan.record.size <= MAX_SIZE && valuesOf(plan.record) <= MAX_VALUES;
   }
 
   /** `bytes`: what waits in the ring. Undefined: the worker is to do it. */
@@ -95,6 +99,14 @@ export class SmallDrains {
     this.ring?.close();
     this.ring = undefined;
   }
+}
+
+/** Numbers and strings of a record, each element of an array for itself. */
+function valuesOf(record: Layout): number {
+  return columnLeaves(record).reduce(
+    (sum, { dims }) => sum + dims.reduce((all, length) => all * length, 1),
+    0,
+  );
 }
 
 /** What is made is small: it is copied out, and large buffers are kept for large drains. */

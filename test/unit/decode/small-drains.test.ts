@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import type { LayoutNode } from '../../../core/bpf/index.js';
+import { OpenRing } from '../../../core/decode/open-ring.js';
 import type { DecodePlan } from '../../../core/decode/plan.js';
 import { Allowance, SmallDrains } from '../../../core/decode/small-drains.js';
 
@@ -52,7 +54,7 @@ describe('the allowance of small drains', () => {
 
 describe('what is no small drain', () => {
   const int = { kind: 'int', size: 4, signed: false } as const;
-  const plan = (size: number, group: boolean): DecodePlan =>
+  const plan = (size: number, group: boolean, root: LayoutNode = int): DecodePlan =>
     ({
       probe: 'p',
       map: 'm',
@@ -60,18 +62,21 @@ describe('what is no small drain', () => {
       labels: {},
       ndjson: !group,
       columns: false,
-      record: { size, typeName: 'r', root: { ...int, name: 'a' } },
+      record: { size, typeName: 'r', root },
       ...(group ? { group: { kind: 'counter', labels: [], values: [], maxSeries: 10 } } : {}),
     }) as unknown as DecodePlan;
-  // No descriptor: to open it would throw, and to ask for the task shows that it was tried.
+  // No descriptor: to map it fails, which shows that it was tried.
   const tried = (small: SmallDrains, bytes: number): boolean => {
-    let asked = false;
-    const task = () => {
-      asked = true;
-      return { from: 0, maxRecords: 1, maxBytes: 1, clock: { ktime: 0n, boottime: 0n }, follow: false };
-    };
+    const { failures } = small;
+    const task = () => ({
+      from: 0,
+      maxRecords: 1,
+      maxBytes: 1,
+      clock: { ktime: 0n, boottime: 0n },
+      follow: false,
+    });
     expect(small.drain(bytes, task)).toBeUndefined();
-    return asked;
+    return small.failures > failures;
   };
 
   it('is left to the worker: many bytes, large records, folded ones', () => {
@@ -79,10 +84,40 @@ describe('what is no small drain', () => {
       [new SmallDrains(-1, plan(4, false), 0, new Allowance()), 3 << 10],
       [new SmallDrains(-1, plan(2 << 10, false), 0, new Allowance()), 100],
       [new SmallDrains(-1, plan(4, true), 0, new Allowance()), 100],
-    ] as const) {
+    ] as const)
       expect(tried(small, bytes)).toBe(false);
-      expect(small.failures).toBe(0);
-    }
+  });
+
+  it('is left to the worker: records of many values, each of which is code to compile', () => {
+    const array = (element: LayoutNode, length: number): LayoutNode => ({
+      kind: 'array',
+      length,
+      stride: 4,
+      element,
+    });
+    const nested = (length: number): LayoutNode => ({
+      kind: 'struct',
+      size: 1 << 10,
+      members: [
+        { name: 'a', offset: 0, node: int },
+        { name: 'b', offset: 4, node: array(array(int, 7), length) },
+      ],
+    });
+    for (const [root, isTried] of [
+      [nested(9), true],
+      [nested(10), false],
+      [array(int, 256), false],
+    ] as const)
+      expect(tried(new SmallDrains(-1, plan(1 << 10, false, root), 0, new Allowance()), 100)).toBe(isTried);
+  });
+
+  it('compiles nothing for a ring that cannot be mapped', () => {
+    const unread = new Proxy({} as DecodePlan, {
+      get: () => {
+        throw new Error('the plan was looked at');
+      },
+    });
+    expect(() => new OpenRing(-1, unread, 0)).toThrow('fd must be');
   });
 
   it('is left to the worker for a second after a failure', () => {
