@@ -12,6 +12,9 @@ export {
 export type { Environment } from './expand.js';
 export { findConfig } from './find.js';
 export { configJsonSchema } from './json-schema.js';
+export { knownKeys } from './known-keys.js';
 export { parseListen } from './listen-address.js';
 export { type LoadOptions, loadConfig, parseConfig } from './load.js';
+export { sinkSchema } from './schema.js';
+export { suggest } from './suggest.js';
 export { requireTrusted } from './trust.js';

@@ -279,7 +279,7 @@ export const bufferSchema = z.strictObject({
 
 /** The host's keys; every other key of a sink is an option of its own. */
 export const sinkSchema = z.looseObject({
-  type: line('stdout, prometheus, a package name, or a path such as ./my-sink.js').describe(
+  type: line('stdout, prometheus, file, loki, otlp, a package name, or a path such as ./my-sink.js').describe(
     'A built-in sink, a package name, or a path (./my-sink.js) relative to this file.',
   ),
   isolate: z

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { ConfigPath } from './config.js';
 import { type ConfigProblem, type ProblemCode, renderPath } from './error.js';
+import { knownKeys } from './known-keys.js';
 import { checkRules } from './rules.js';
 import { type ConfigFile, fileSchema } from './schema.js';
 import { descend, type SourceNode } from './source-node.js';
@@ -37,7 +38,7 @@ function addIssue(issue: z.core.$ZodIssue, root: SourceNode, source: SourceText,
   const path = issue.path.filter((key) => typeof key !== 'symbol');
   const { node, complete } = descend(root, path);
   if (issue.code === 'unrecognized_keys') {
-    const known = keysAt(fileSchema, path);
+    const known = knownKeys(fileSchema, path);
     for (const key of issue.keys) {
       const near = suggest(key, known);
       const hint = near === undefined ? `Known here: ${known.join(', ')}` : `Did you mean "${near}"?`;
@@ -58,7 +59,7 @@ function addIssue(issue: z.core.$ZodIssue, root: SourceNode, source: SourceText,
     return;
   }
   if (!complete || isEmptyNode(node)) {
-    add('missing', path, `found nothing, expected ${issue.message}`);
+    add('missing', path, `found nothing, expected ${issue.message}${slip(path, root)}`);
     return;
   }
   const wrongType = issue.code === 'invalid_type' || issue.code === 'invalid_union';
@@ -67,6 +68,14 @@ function addIssue(issue: z.core.$ZodIssue, root: SourceNode, source: SourceText,
     path,
     `found ${found(node, source)}, expected ${issue.message}`,
   );
+}
+
+/** A sink's unknown keys are options of its own, so one that was meant to be `type` is told where that is missing. */
+function slip(path: ConfigPath, root: SourceNode): string {
+  const key = path.at(-1);
+  if (path[0] !== 'sinks' || path.length !== 3 || typeof key !== 'string') return '';
+  const near = suggest(key, [...descend(root, path.slice(0, -1)).node.children.keys()].map(String));
+  return near === undefined ? '' : `. Did you mean "${key}" by "${near}"?`;
 }
 
 /** What a schema's node expects where it does not say so itself. */
@@ -117,25 +126,4 @@ export function withoutEmpty(value: unknown, path: ConfigPath): unknown {
 /** Entries whose key is a name of the user's: without a value they say something, and it is wrong. */
 function keeps(path: ConfigPath): boolean {
   return (path[0] === 'sinks' && path.length === 2) || (path[2] === 'params' && path.length === 4);
-}
-
-/** Keys that the schema knows at a path. */
-function keysAt(schema: z.core.$ZodType, path: ConfigPath): string[] {
-  const inner = unwrap(schema);
-  const [key, ...rest] = path;
-  const { def } = inner._zod;
-  if (def.type === 'object') {
-    const { shape } = def as z.core.$ZodObjectDef;
-    if (key === undefined) return Object.keys(shape);
-    const next = shape[key as string];
-    return next === undefined ? [] : keysAt(next, rest);
-  }
-  if (def.type === 'array') return keysAt((def as z.core.$ZodArrayDef).element, rest);
-  if (def.type === 'record') return keysAt((def as z.core.$ZodRecordDef).valueType, rest);
-  return [];
-}
-
-function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
-  const { def } = schema._zod;
-  return def.type === 'optional' ? unwrap((def as z.core.$ZodOptionalDef).innerType) : schema;
 }

@@ -197,7 +197,12 @@ export class Agent {
           this.failure ??= new AgentError('SINK', `sink "${name}": ${outlet.error}`);
           this.resolveEnded();
         }
-        if ([...this.sinks.values()].every((other) => other.outlet.state === 'closed')) this.resolveEnded();
+        const others = [...this.sinks.values()].filter((other) => other.outlet.state !== 'closed');
+        if (others.length === 0) this.resolveEnded();
+        else if (!outlet.fatal && !this.stopping)
+          this.options.log.warn(
+            `sink "${name}" has ended${outlet.error === undefined ? '' : `: ${outlet.error}`}. The agent goes on for ${others.map((other) => other.outlet.name).join(', ')}; Ctrl-C ends it`,
+          );
       });
     }
   }

@@ -1,13 +1,19 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import type { SinkConfig } from '../../config/index.js';
+import { knownKeys, type SinkConfig, sinkSchema, suggest } from '../../config/index.js';
 import type { Problem } from './plan/problem.js';
 
 type Key = string | number;
 
-/** What a sink's schema has against its options, each at its place. Values are not shown: variables may hold secrets. */
+const HOST_KEYS = knownKeys(sinkSchema, []);
+
+/**
+ * What a sink's schema has against its options, each at its place. Values are not shown: variables may hold secrets.
+ * `keysAt`: the options that there are, at a path, where they are known.
+ */
 export function optionProblems(
   { name, type, options }: Pick<SinkConfig, 'name' | 'type' | 'options'>,
   issues: readonly StandardSchemaV1.Issue[],
+  keysAt: (path: readonly Key[]) => readonly string[] = () => [],
 ): Problem[] {
   return issues.flatMap((issue) => {
     const path = (issue.path ?? [])
@@ -19,11 +25,20 @@ export function optionProblems(
     };
     const unknown = /^Unrecognized keys?: "(.*)"$/s.exec(issue.message)?.[1];
     if (unknown !== undefined)
-      return unknown.split('", "').map((key) => problem([...path, key], 'unknown key'));
+      return unknown
+        .split('", "')
+        .map((key) => problem([...path, key], `unknown key${hint(key, path, keysAt(path))}`));
     const message = inOurWords(issue.message);
     const isMissing = valueAt(options, path) === undefined && message.startsWith('expected ');
     return [problem(path, isMissing ? `found nothing, ${message}` : message)];
   });
+}
+
+function hint(key: string, path: readonly Key[], known: readonly string[]): string {
+  // The host's own keys stand beside a sink's options.
+  const near = suggest(key, path.length === 0 ? [...known, ...HOST_KEYS] : known);
+  if (near !== undefined) return `. Did you mean "${near}"?`;
+  return known.length === 0 ? '' : `. Known here: ${known.join(', ')}`;
 }
 
 function valueAt(options: unknown, path: readonly Key[]): unknown {

@@ -1,6 +1,15 @@
 import { realpath, stat } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
-import { type Config, type LoadedConfig, requireTrusted, type SinkConfig } from '../../config/index.js';
+import { z } from 'zod';
+import {
+  type Config,
+  type ConfigPath,
+  knownKeys,
+  type LoadedConfig,
+  requireTrusted,
+  type SinkConfig,
+  suggest,
+} from '../../config/index.js';
 import {
   type Accepts,
   resolveAccepts,
@@ -73,7 +82,8 @@ async function prepareSink(
   try {
     const definition = given[config.type] ?? (await loadDefinition(config, loaded));
     const result = await definition.options['~standard'].validate(config.options);
-    if (result.issues) return { problems: optionProblems(config, result.issues) };
+    if (result.issues)
+      return { problems: optionProblems(config, result.issues, optionsOf(config, definition)) };
     const options = result.value;
     const accepts = resolveAccepts(definition, options);
     const own = resolveInterval(definition, options);
@@ -96,9 +106,22 @@ async function prepareSink(
     };
     return { sink, problems };
   } catch (error) {
-    const message = `sink "${config.name}": ${messageOf(error)}`;
+    const message = `sink "${config.name}": ${messageOf(error)}${slip(config)}`;
     return { problems: [{ path: ['sinks', config.name, 'type'], message }] };
   }
+}
+
+/** The options of our own sinks: their schemas are zod's, of which others' need not be. */
+function optionsOf(
+  { type }: SinkConfig,
+  { options }: SinkDefinition<unknown>,
+): (path: ConfigPath) => string[] {
+  return (path) => (options instanceof z.ZodType && type in BUILT_IN ? knownKeys(options, path) : []);
+}
+
+function slip({ type }: SinkConfig): string {
+  const near = type in BUILT_IN ? undefined : suggest(type, Object.keys(BUILT_IN));
+  return near === undefined ? '' : `. Did you mean "${near}"?`;
 }
 
 /** Put together of what the config, the sink and the host say; undefined where neither of the first two says anything. */

@@ -88,7 +88,7 @@ export class Output {
         pause = PAUSE_FIRST_MS;
       } catch (error) {
         const { code = '', message } = error as NodeJS.ErrnoException;
-        if (code === 'EPIPE') return { status: 'closed' };
+        if (code === 'EPIPE') return { status: 'closed', error: 'its reader is gone' };
         if (GONE.has(code)) return { status: 'closed', error: message };
         if (code === 'EINTR') continue;
         if (code !== 'EAGAIN') return { status: 'retry', error: message };

@@ -81,4 +81,20 @@ describe("what is wrong with a sink's options", () => {
       other: 'unknown key',
     });
   });
+
+  it('says what an unknown key may have meant: an option, a key of the host, or which there are', async () => {
+    const options = { fromat: 1, ueue: 1, zzz: 1, nested: { prot: 1 } };
+    const result = await z
+      .strictObject({ format: z.int().optional(), nested: z.strictObject({ port: z.int().optional() }) })
+      ['~standard'].validate(options);
+    const problems = optionProblems({ name: 'e', type: 'stdout', options }, result.issues ?? [], (path) =>
+      path.length === 0 ? ['format', 'nested'] : ['port'],
+    );
+    expect(problems.map(({ message }) => message).sort()).toEqual([
+      'sink "e" (stdout), fromat: unknown key. Did you mean "format"?',
+      'sink "e" (stdout), nested.prot: unknown key. Did you mean "port"?',
+      'sink "e" (stdout), ueue: unknown key. Did you mean "queue"?',
+      'sink "e" (stdout), zzz: unknown key. Known here: format, nested',
+    ]);
+  });
 });

@@ -372,7 +372,14 @@ const CASES: Case[] = [
     sink('{ format: json }'),
     'missing',
     '4:6',
-    'sinks.s.type: found nothing, expected stdout, prometheus, a package name, or a path such as ./my-sink.js',
+    'sinks.s.type: found nothing, expected stdout, prometheus, file, loki, otlp, a package name, or a path such as ./my-sink.js',
+  ],
+  [
+    'a sink whose type is misspelt',
+    sink('{ tpye: stdout }'),
+    'missing',
+    '4:6',
+    'sinks.s.type: found nothing, expected stdout, prometheus, file, loki, otlp, a package name, or a path such as ./my-sink.js. Did you mean "type" by "tpye"?',
   ],
   [
     'a sink that is text',

@@ -84,7 +84,10 @@ describe('Output', () => {
   });
 
   it('ends quietly when its reader goes', async () => {
-    expect((await shell('$CHILD plain | head -1 > $OUT')).results.at(-1)).toEqual({ status: 'closed' });
+    expect((await shell('$CHILD plain | head -1 > $OUT')).results.at(-1)).toEqual({
+      status: 'closed',
+      error: 'its reader is gone',
+    });
   });
 
   it('tries again where the disk is full', async () => {
