@@ -42,5 +42,7 @@ export async function findConfig(
 
 /** For messages. */
 export function searchedPlaces(cwd: string): string {
-  return [cwd, SYSTEM_DIRECTORY].map((directory) => join(directory, NAMES[0]!)).join(' and ');
+  const [first = '', ...others] = NAMES;
+  const places = [cwd, SYSTEM_DIRECTORY].map((directory) => join(directory, first)).join(' nor ');
+  return `neither ${places} (nor ${others.join(', ')} there)`;
 }

@@ -32,7 +32,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   const { cwd, env } = options;
   const given = options.file ?? (await findConfig(cwd));
   if (given === undefined) {
-    const message = `no config found: there is no ${searchedPlaces(cwd)}. Name one with --config FILE`;
+    const message = `no config found: there is ${searchedPlaces(cwd)}. Name one with --config FILE`;
     throw new ConfigError('not_found', message);
   }
   const file = isAbsolute(given) ? given : resolvePath(cwd, given);

@@ -32,6 +32,7 @@ build_project() {
     npm ci --no-audit --no-fund --loglevel=error >&2
     touch node_modules/.package-lock.json
   fi
+  [[ -f native/build/Release/bee.stamp ]] || say "Compiling the addon (one to three minutes)"
   bash native/build.sh
   # The code cache is of one version of Node.
   if [[ ! -f dist/.built || $(<dist/.built) != "$(node --version)" || -n $(find core config plugins native rolldown.config.js deploy/code-cache.js -name '*.[tj]s' -newer dist/.built -print -quit) ]]; then

@@ -2,6 +2,7 @@
 # npm start [-- ARGUMENTS]: install what is missing, build the example probes, run them.
 source "$(dirname "$0")/lib.sh"
 need_node
+[[ $(id -u) -eq 0 ]] || command -v sudo >/dev/null || die "loading BPF programs needs root. As root, run: npm start"
 bash deploy/setup.sh
 build_project
 
@@ -21,8 +22,6 @@ done
 
 if [[ $(id -u) -eq 0 ]]; then
   exec "$node" dist/bin/bee-agent.js --config examples/quickstart.yaml "$@"
-elif command -v sudo >/dev/null; then
-  exec sudo "$node" dist/bin/bee-agent.js --config examples/quickstart.yaml "$@"
 else
-  die "loading BPF programs needs root. As root, run: npm start"
+  exec sudo "$node" dist/bin/bee-agent.js --config examples/quickstart.yaml "$@"
 fi

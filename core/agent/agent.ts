@@ -136,7 +136,10 @@ export class Agent {
     if (up.includes(true)) return;
     if (failed.every((probe) => probe.mistakes.length > 0))
       throw new AgentError('BAD_CONFIG', 'no probe is running: the config of each is wrong, as said above');
-    throw new AgentError('NO_PROBE_RUNNING', 'no probe is running: see above for why each one failed');
+    throw new AgentError(
+      'NO_PROBE_RUNNING',
+      `no probe is running: see above for why each one failed${process.getuid?.() === 0 ? '' : '. Loading eBPF programs needs root, who has a store of its own: run with sudo'}`,
+    );
   }
 
   /** With `strict`, of probes that did not start: mistakes of the config are told as such. */

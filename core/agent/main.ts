@@ -55,10 +55,18 @@ Examples:
   curl 127.0.0.1:9091/metrics
   curl -N '127.0.0.1:9091/events?follow=true'`,
     )
-    .allowExcessArguments(false)
+    .allowExcessArguments(true)
     .exitOverride();
   command.parse(argv, { from: 'user' });
-  return command.opts<Flags>();
+  const flags = command.opts<Flags>();
+  const [extra] = command.args;
+  if (extra !== undefined) {
+    const isFile = flags.config === undefined && /\.(ya?ml|json)$/.test(extra);
+    command.error(
+      `error: too many arguments: found ${extra}, expected options only.${isFile ? ` Did you mean --config ${extra}?` : ''}`,
+    );
+  }
+  return flags;
 }
 
 function duration(text: string): number {

@@ -98,9 +98,14 @@ async function write(
     terminal.progress(`Use it: sinks: { ${name}: { type: ./${folder}/… } }, as its README.md says`);
     return;
   }
+  const { language } = options;
+  if (language !== undefined && !LANGUAGES.some((one) => one === language.toUpperCase()))
+    throw new CliError(
+      'USAGE',
+      `--language ${JSON.stringify(language)}: not supported. A probe is written in ${oneOf(LANGUAGES)}`,
+    );
   if (prompts === undefined) refuseMissing(options);
 
-  pick('--language', LANGUAGES, options.language ?? (prompts === undefined ? undefined : LANGUAGES[0]));
   const kindName =
     options.programType ??
     (await prompts?.choose(

@@ -460,7 +460,8 @@ describe('the command line', () => {
     [['--duration', '5'], /500ms, 30s, 5m/],
     [['--log-level', 'loud'], /Allowed choices are error, warn, info, debug/],
     [['--config'], /argument missing/],
-    [['extra'], /too many arguments/],
+    [['extra'], /too many arguments: found extra, expected options only\.\n$/],
+    [['probes.yaml'], /too many arguments: .* Did you mean --config probes\.yaml\?/],
     [['--config', '/no/such/file.yaml'], /\/no\/such\/file\.yaml/],
   ])('refuses %j with exit code 2', async (flags, message) => {
     const { code, stdout, stderr } = await runAgent(...flags);

@@ -155,7 +155,9 @@ export class ProbeSupervisor {
     this.retryAt = Date.now() + delay;
     this.timer = setTimeout(() => void this.start(), delay);
     this.timer.unref();
-    this.options.log.error(`${this.error}\n  Tried again in ${Math.round(delay / 1000)} s.`);
+    // The start-up of an agent of which no probe runs is its end.
+    const condition = this.attempts === 1 ? ', where another probe runs' : '';
+    this.options.log.error(`${this.error}\n  Tried again in ${Math.round(delay / 1000)} s${condition}.`);
   }
 
   /** Exported maps, and as what. */

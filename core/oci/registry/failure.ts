@@ -9,14 +9,22 @@ const MAX_ERROR_BODY = 64 * 1024;
 /** Characters of a registry's own words that are shown. */
 const MAX_WORDS = 200;
 
-/** What a status that is no success means: for good, or {@link Transient}. Reads the body. `what`: what was asked for. */
-export async function failure(response: Response, url: URL, what: string): Promise<OciError | Transient> {
+/**
+ * What a status that is no success means: for good, or {@link Transient}. Reads the body. `what`: what was asked for;
+ * `missing`: what a 404 says of it.
+ */
+export async function failure(
+  response: Response,
+  url: URL,
+  what: string,
+  missing = `no such thing: ${what}`,
+): Promise<OciError | Transient> {
   const { status } = response;
   const words = await ownWords(response, url);
   const said = `${whoAnswers(response, url)} ${status}${words === '' ? '' : ` (${words})`}`;
   if (status === 401 || status === 403)
     return new OciError('UNAUTHORIZED', `no permission for ${what}: ${said}`);
-  if (status === 404) return new OciError('NOT_FOUND', `no such thing: ${what}: ${said}`);
+  if (status === 404) return new OciError('NOT_FOUND', `${missing}: ${said}`);
   if (status === 429 || status === 408 || status >= 500) {
     return new Transient(
       new OciError('UNREACHABLE', `${what}: ${said}`),

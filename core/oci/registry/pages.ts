@@ -48,8 +48,10 @@ async function readPage(
   return connection.retrying(async () => {
     const request = { method: 'GET', url: at, signal } as const;
     const response = await connection.send(network.registry, request, pullScope(network));
-    if (!response.ok)
-      throw await failure(response, at, `a list of ${network.registry}/${network.repository}`);
+    if (!response.ok) {
+      const repository = `${network.registry}/${network.repository}`;
+      throw await failure(response, at, `a list of ${repository}`, `no such repository: ${repository}`);
+    }
     const link = /<([^>]+)>\s*;\s*rel="?next"?/.exec(response.headers.get('link') ?? '')?.[1];
     const content = parsed(Buffer.from(await readBody(response, MAX_PAGE, at)).toString());
     if (!isRecord(content)) throw unexpected(at, 'the answer is no JSON object');

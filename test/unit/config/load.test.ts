@@ -87,7 +87,7 @@ describe('finding', () => {
     const error = await failure(load());
     expect(error.code).toBe('not_found');
     expect(error.message).toBe(
-      `no config found: there is no ${directory}/probes.yaml and /etc/bee-agent/probes.yaml. Name one with --config FILE`,
+      `no config found: there is neither ${directory}/probes.yaml nor /etc/bee-agent/probes.yaml (nor probes.yml, probes.json there). Name one with --config FILE`,
     );
   });
 
