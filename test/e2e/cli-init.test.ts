@@ -116,6 +116,13 @@ describe('bee init', () => {
     expect(stderr).toContain('missing: --language, --program-type, --output-type, --file');
   });
 
+  it('says that a language is not supported, before it asks for anything else', async () => {
+    const { code, stderr } = await bee(['init', '-l', 'Rust', '-f', join(folder, 'x.c')]);
+    expect(code).toBe(2);
+    expect(stderr).toContain('--language "Rust": not supported. A probe is written in C');
+    expect(stderr).not.toContain('missing');
+  });
+
   it('does not overwrite a file, unless it is told to', async () => {
     const file = join(folder, 'mine.c');
     writeFileSync(file, 'mine');
