@@ -1,6 +1,7 @@
 // Part of `npm run build`, and of `npm run build:native` where a package was installed: has V8 compile what a start runs,
 // and keeps that beside the bundle (core/launch). Each run adds what it compiles to what those before it did. None
-// touches the kernel, the network, or a user's files.
+// touches the kernel, the network, or a user's files. With --optional, which is for installed packages, a failure is a
+// warning: all works without the cache.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -14,8 +15,20 @@ const bin = join(root, 'dist', 'bin');
 const STORE = join(root, 'test', 'fixtures', 'bumblebee', 'store');
 
 const [command, ...args] = process.argv.slice(2);
-if (command !== undefined) one(command);
-else if (existsSync(join(bin, 'load.js'))) all();
+if (command === '--optional') {
+  try {
+    build();
+  } catch (error) {
+    console.warn(
+      `The code cache was not made, so commands take longer to start; all else works. ${error.message}`,
+    );
+  }
+} else if (command === undefined) build();
+else one(command);
+
+function build() {
+  if (existsSync(join(bin, 'load.js'))) all();
+}
 
 function all() {
   const folder = mkdtempSync(join(tmpdir(), 'bee-code-cache-'));

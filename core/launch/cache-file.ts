@@ -2,13 +2,14 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 
 /**
- * A script's code cache, beside it as `<script>.cache`: what V8 made, then 4 bytes of CRC-32 (little-endian) over the
- * script and that. V8 itself compares its version, its flags and the length of the script, and trusts the rest.
+ * A script's code cache, beside it as `<script>.cache`: what V8 made, then 4 bytes of CRC-32 (little-endian) over
+ * Node's version and architecture, the script, and that. V8 itself compares its version, its flags and the length of the
+ * script, and trusts the rest.
  */
 
 const SUM_BYTES = 4;
 
-/** Of `file`, whose content is `source`; undefined where there is none, or not of this content, or damaged. */
+/** Of `file`, whose content is `source`; undefined where there is none, or not of this content and this Node, or damaged. */
 export function readCache(file: string, source: Buffer): Buffer | undefined {
   let bytes: Buffer;
   try {
@@ -32,5 +33,5 @@ export function writeCache(file: string, source: Buffer, data: Buffer): void {
 }
 
 function sum(source: Buffer, data: Buffer): number {
-  return crc32(data, crc32(source));
+  return crc32(data, crc32(source, crc32(`${process.version} ${process.arch}`)));
 }

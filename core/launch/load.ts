@@ -38,7 +38,13 @@ export function load(name: string): unknown {
   loaded.set(name, { file, source, script, module });
   // The build wraps each in a function, as Node does at run time.
   const run = script.runInThisContext() as (...parts: unknown[]) => void;
-  run(module.exports, requireFrom, module, file, folder);
+  try {
+    run(module.exports, requireFrom, module, file, folder);
+  } catch (error) {
+    // As Node does: what is half made is nobody's.
+    loaded.delete(name);
+    throw error;
+  }
   return module.exports;
 }
 

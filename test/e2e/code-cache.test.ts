@@ -94,6 +94,34 @@ describe('the code cache of the bundle', () => {
     expect(stdout, stderr).toContain(`${join(bin, 'own-main.js')}:3:13`);
   });
 
+  it('is made anew in an installed package where that can be, and otherwise warned of', () => {
+    const script = join(folder, 'deploy', 'code-cache.js');
+    cpSync(join(root, 'deploy', 'code-cache.js'), script);
+    writeFileSync(join(bin, 'bee-agent-main.js'), '(function () { process.exit(3); })');
+    const make = (...flags: string[]) =>
+      spawnSync(process.execPath, [script, ...flags], { encoding: 'utf8', env: { PATH: process.env.PATH } });
+    expect(make().status).toBe(1);
+    const { status, stderr } = make('--optional');
+    expect(status).toBe(0);
+    expect(stderr).toMatch(/^The code cache was not made, .*bee-agent --config/);
+  });
+
+  it('loads a script anew that threw while it was loaded, as Node does', () => {
+    writeFileSync(
+      join(bin, 'half-main.js'),
+      "(function (exports) { exports.half = 1; if (tries++ === 0) throw new Error('first'); exports.whole = 1; })",
+    );
+    writeFileSync(
+      join(bin, 'half.js'),
+      `globalThis.tries = 0;
+      const { load } = require('./load.js');
+      try { load('half-main.js'); } catch (error) { console.log(error.message); }
+      console.log(Object.keys(load('half-main.js')).join());`,
+    );
+    const { stdout, stderr } = spawnSync(process.execPath, [join(bin, 'half.js')], { encoding: 'utf8' });
+    expect(stdout, stderr).toBe('first\nhalf,whole\n');
+  });
+
   it('is of scripts that import nothing, which Node 20 could not do', () => {
     for (const file of readdirSync(bin).filter((name) => /\.js$/.test(name) && name !== 'run.js')) {
       const lines = readFileSync(join(bin, file), 'utf8').split('\n');

@@ -24,6 +24,17 @@ describe('a file of a code cache', () => {
     expect(readCache(file, Buffer.from('let a = 2;\n'))).toBeUndefined();
   });
 
+  it.each(['version', 'arch'] as const)('gives nothing of a Node of another %s', (name) => {
+    const own = Object.getOwnPropertyDescriptor(process, name) ?? {};
+    Object.defineProperty(process, name, { ...own, value: 'another' });
+    try {
+      expect(readCache(file, source)).toBeUndefined();
+    } finally {
+      Object.defineProperty(process, name, own);
+    }
+    expect(readCache(file, source)).toEqual(data);
+  });
+
   it('gives nothing where there is none', () => {
     expect(readCache(join(folder, 'other.js'), source)).toBeUndefined();
   });
