@@ -22,7 +22,7 @@ export class MetricsWriter {
   /** After a failure, until there are newer ones. */
   private behindEvents = false;
   private timer: NodeJS.Timeout | undefined;
-  private collecting = false;
+  private collecting: Promise<void> | undefined;
 
   constructor(
     private readonly options: MetricsOptions,
@@ -62,15 +62,25 @@ export class MetricsWriter {
     return waiting;
   }
 
-  async collect(): Promise<void> {
-    if (this.collecting) return;
-    this.collecting = true;
+  /** One at a time: who asks meanwhile waits for it. */
+  collect(): Promise<void> {
+    this.collecting ??= this.collectOnce().finally(() => {
+      this.collecting = undefined;
+    });
+    return this.collecting;
+  }
+
+  /** At the stop: one that has begun may lack what its sources counted last. */
+  async collectLast(): Promise<void> {
+    await this.collecting;
+    await this.collect();
+  }
+
+  private async collectOnce(): Promise<void> {
     try {
       this.offer(await this.options.collect());
     } catch (error) {
       this.health.log.warn(`collecting metrics failed: ${messageOf(error)}`);
-    } finally {
-      this.collecting = false;
     }
   }
 

@@ -274,7 +274,7 @@ class SinkOutlet implements Outlet {
     }
     this.metrics.stop();
     if (this.sink?.writeMetrics && this.accepts.metrics)
-      await within(this.metrics.collect(), left(COLLECT_SHARE)).catch(() => {});
+      await within(this.metrics.collectLast(), left(COLLECT_SHARE)).catch(() => {});
     this.draining = true;
     this.assembler.hurry();
     this.gate.hurry();
