@@ -140,6 +140,10 @@ export class EventPane implements Pane {
     this.anchor = undefined;
   }
 
+  get isCut(): boolean {
+    return this.grid.isCut;
+  }
+
   shift(columns: number): void {
     this.leftOut = Math.max(0, Math.min(this.leftOut + columns, this.feed.fields.length - 1));
   }

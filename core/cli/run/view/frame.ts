@@ -33,10 +33,11 @@ export function frame(scene: Scene, area: Area, colors: Palette): string[] {
   if (height >= 3) above.push(stats(scene, make()));
   if (height >= 4) above.push(tabs(scene, make()));
   const isTyping = scene.prompt !== undefined || scene.problem !== undefined;
-  const below = height >= 6 || isTyping ? [footer(scene, make())] : [];
-  const room = Math.max(0, height - above.length - below.length);
+  const hasFooter = height >= 6 || isTyping;
+  const room = Math.max(0, height - above.length - (hasFooter ? 1 : 0));
   const body = bodyOf(scene, { width, height: room }, colors).slice(0, room);
   while (body.length < room) body.push('');
+  const below = hasFooter ? [footer(scene, make())] : [];
   return [...above, ...body, ...below].slice(0, height);
 }
 
@@ -84,7 +85,7 @@ function tabs({ panes, selected }: Scene, line: Line): string {
   return line.toString();
 }
 
-function footer({ prompt, problem, log }: Scene, line: Line): string {
+function footer({ prompt, problem, log, help, panes, selected }: Scene, line: Line): string {
   if (prompt !== undefined) {
     // The end of what is typed is what is being looked at.
     const text = displayWidth(prompt) + 2 > line.width ? prompt.slice(-Math.max(0, line.width - 2)) : prompt;
@@ -92,7 +93,9 @@ function footer({ prompt, problem, log }: Scene, line: Line): string {
   }
   if (problem !== undefined) return line.add(problem, 'bad').toString();
   if (log !== undefined) return line.add(log, 'warning').toString();
-  return line.add('? help  q quit  / filter  s sort  space pause', 'dim').toString();
+  line.add('? help  q quit  / filter  s sort  space pause', 'dim');
+  if (help === undefined && panes[selected]?.isCut) line.add('  < > more columns', 'accent');
+  return line.toString();
 }
 
 function bodyOf({ panes, selected, help, url }: Scene, area: Area, colors: Palette): string[] {

@@ -36,6 +36,8 @@ export interface GridRow {
 /** Draws rows under a header. Widths only grow, so that columns do not dance. */
 export class Grid {
   private widths: number[] = [];
+  /** The last drawing left out fields, or the end of one. */
+  isCut = false;
 
   reset(): void {
     this.widths = [];
@@ -52,6 +54,7 @@ export class Grid {
     const names = fields.map(({ name }, i) => headerOf(name, i, options.sort));
     const texts = rows.map(({ values }) => fields.map((field, i) => field.text(values[i] ?? '')));
     this.makeRoom(fields, names, texts);
+    this.isCut = options.shift > 0;
     const line = (lead: string | undefined, cells: readonly string[], styles: readonly [Style, Style]) => {
       const made = new Line(area.width, colors);
       if (lead !== undefined) made.add(lead, styles[0]).to(displayWidth(lead) + GAP);
@@ -59,14 +62,21 @@ export class Grid {
       for (let i = options.shift; i < fields.length && from < area.width; i++) {
         const text = cells[i] ?? '';
         const width = this.widths[i] ?? 0;
+        this.isCut ||= from + displayWidth(text) > area.width;
         const style = options.sort?.field === i && styles[1] !== 'plain' ? 'accent' : styles[1];
         // Numbers that are cut would be other numbers: one without room is told by `…` alone.
         if (fields[i]?.kind === 'number') {
           if (from + width <= area.width) made.endAt(from + width, text, style);
-          else made.add('…', style);
+          else {
+            made.add('…', style);
+            this.isCut = true;
+          }
         } else made.add(text, style);
         from = Math.max(from + width, made.column) + GAP;
-        if (i < fields.length - 1) made.to(from);
+        if (i < fields.length - 1) {
+          made.to(from);
+          this.isCut ||= from >= area.width;
+        }
       }
       return made.toString();
     };

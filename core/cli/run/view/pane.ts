@@ -22,6 +22,8 @@ export interface Pane {
   readonly page: number;
   toStart(): void;
   toEnd(): void;
+  /** The last drawing left out columns. */
+  readonly isCut: boolean;
   /** Columns to the right; negative: to the left. */
   shift(columns: number): void;
   /** Order by the next column, and after the last by none. */

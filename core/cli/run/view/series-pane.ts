@@ -68,6 +68,10 @@ export class SeriesPane extends TablePane<TableRow> {
     return Math.max(0, Math.min(top, this.table.rows.length - this.page));
   }
 
+  override get isCut(): boolean {
+    return this.grid.isCut;
+  }
+
   override shift(columns: number): void {
     this.leftOut = Math.max(0, Math.min(this.leftOut + columns, this.table.fields.length - 1));
   }

@@ -47,6 +47,10 @@ export abstract class TablePane<T extends TableRow> implements Pane {
     this.top = this.clamp(Number.MAX_SAFE_INTEGER);
   }
 
+  get isCut(): boolean {
+    return false;
+  }
+
   shift(_columns: number): void {}
 
   nextSort(): void {
