@@ -1,4 +1,10 @@
-import { ConfigError, type ConfigPath, formatDuration, type LoadedConfig } from '../../config/index.js';
+import {
+  ConfigError,
+  type ConfigPath,
+  formatDuration,
+  type LoadedConfig,
+  type MapConfig,
+} from '../../config/index.js';
 import { familyClash } from '../metrics/index.js';
 import { configProblems } from './agent.js';
 import { messageOf } from './error.js';
@@ -7,6 +13,9 @@ import { planProbe, unattached } from './plan/probe-plan.js';
 import { ofProbe, type Problem } from './plan/problem.js';
 import { readProbeImage } from './probe/probe-image.js';
 import { type PreparedSink, prepareSinks, sinksOf } from './sinks.js';
+
+/** `max_series` has a default, so nothing tells whether it was written. */
+const SERIES_KEYS = ['value', 'labels', 'buckets', 'expire', 'metric', 'help'] as const;
 
 /**
  * `--check`: everything that can be known without the kernel. Config and sinks' options; images in the store,
@@ -49,6 +58,7 @@ async function findings(loaded: LoadedConfig): Promise<{ problems: Problem[]; li
       const programs = `${length} program${length === 1 ? '' : 's'}`;
       lines.push(`  probe ${probe.name}: ${programs}; ${maps || 'no map is exported'}`);
       for (const idle of unattached(plan.spec)) lines.push(`    not attached: ${idle}`);
+      lines.push(...idleKeys(plan.maps, probe.maps));
       lines.push(...earlyExpiries(plan.maps, sinksOf(probe, sinks)));
     } catch (error) {
       problems.push(ofProbe(probe.name, { path: [...path, key], message: messageOf(error) }));
@@ -57,6 +67,17 @@ async function findings(loaded: LoadedConfig): Promise<{ problems: Problem[]; li
   problems.push(...clashesBetween(planned));
   for (const sink of sinks) lines.push(`  sink ${sink.config.name}: ${sink.config.type}`);
   return { problems, lines };
+}
+
+/** Keys that make series, of maps that make none; and buckets of what is no histogram. */
+function idleKeys(maps: readonly MapPlan[], configs: Readonly<Record<string, MapConfig>>): string[] {
+  return maps.flatMap(({ spec, export: kind }) => {
+    const config = configs[spec.name];
+    const idle = kind === 'event' ? SERIES_KEYS : kind === 'histogram' ? [] : (['buckets'] as const);
+    const written = idle.filter((key) => config?.[key] !== undefined);
+    if (written.length === 0) return [];
+    return `    ${spec.name}: ${written.join(', ')} ${written.length === 1 ? 'has' : 'have'} no effect: its export is ${kind}`;
+  });
 }
 
 /** Series that may go before a sink to which metrics are pushed has had their last increments. */

@@ -591,6 +591,20 @@ sinks:
     ]);
   });
 
+  it('says which keys of a map have no effect', async () => {
+    const file = writeConfig(`probes:
+  - { file: ${controls}, name: c, maps: { print_controls: { labels: [way], buckets: [1, 2], filter: way == 1 } } }
+  - { file: ${controls}, name: d, maps: { print_controls: { export: counter, labels: [way], buckets: [1, 2] } } }
+  - { file: ${controls}, name: e, maps: { print_controls: { export: histogram, value: scaled, labels: [way], buckets: [1, 2], metric: e } } }
+`);
+    const { code, stdout, stderr } = await runAgent('--config', file, '--check');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout.split('\n').filter((line) => line.includes('no effect'))).toEqual([
+      '    print_controls: labels, buckets have no effect: its export is event',
+      '    print_controls: buckets has no effect: its export is counter',
+    ]);
+  });
+
   it('touches nothing: a config that is right says what would run', async () => {
     const truncated = join(mkdtempSync(join(tmpdir(), 'bee-agent-')), 'x.o');
     copyFileSync(controls, truncated);
