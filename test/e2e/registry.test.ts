@@ -277,6 +277,9 @@ describe.skipIf(!isInstalled('docker-registry') || !isInstalled('htpasswd') || !
       const there = { ...env(), BEE_STORAGE: join(folder, 'other') };
       expect(digestOf(await beeOk([...flags, 'push', name], { env: env() }))).toBe(digest);
       expect(await beeOk([...flags, 'list', name.replace(':v1', '')], { env: there })).toBe('v1\n');
+      const none = await bee([...flags, 'list', `${registry.host}/no/such`], { env: there });
+      expect(none.code).toBe(1);
+      expect(none.stderr).toContain(`no such repository: ${registry.host}/no/such: `);
       for (const verb of ['describe', 'inspect'])
         expect(await beeOk([...flags, verb, name], { env: there })).toContain(digest);
       const [ca = '', file = '', ...credentials] = flags;
