@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createIsolatedSink, type Outlet } from '../../../core/pipeline/index.js';
 import type { SinkDefinition } from '../../../plugins/sdk/index.js';
+import { isThere } from '../../support/is-there.js';
 import { batchOf, emptyMetrics, Host, numberOf, totals } from './outlet-host.js';
 
 const fixture = (name: string): string =>
@@ -27,15 +28,6 @@ async function until(condition: () => boolean, host: Host): Promise<void> {
   while (!condition()) {
     if (Date.now() > end) throw new Error(`timed out: ${host.lines.join('\n')}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-
-function isThere(pid: number): boolean {
-  try {
-    // A zombie that nobody has taken note of is no process any more.
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  } catch {
-    return false;
   }
 }
 

@@ -10,6 +10,7 @@ import { createIsolatedSink } from '../../../core/pipeline/index.js';
 import { LastWords } from '../../../core/pipeline/isolate/last-words.js';
 import { inherited } from '../../../core/pipeline/isolate/launch.js';
 import type { Column, EventBatchData } from '../../../plugins/sdk/index.js';
+import { isThere } from '../../support/is-there.js';
 import { Host, totals } from './outlet-host.js';
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
@@ -17,15 +18,6 @@ const sink = (name: string): string => here(`../../fixtures/sinks/isolated/${nam
 /** By the code that the sink itself runs. */
 const { digest } = (await import(sink('digests.js'))) as { digest(batch: EventBatchData): string };
 const DRIVER = here('../../fixtures/isolated-driver.mjs');
-
-const isThere = (pid: number): boolean => {
-  try {
-    // A zombie that nobody has taken note of is no process any more.
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  } catch {
-    return false;
-  }
-};
 
 async function until(condition: () => boolean, what = () => ''): Promise<void> {
   const end = Date.now() + 15_000;
