@@ -3,6 +3,7 @@
 #include <napi.h>
 
 #include <cerrno>
+#include <memory>
 
 #include "btf_dump.h"
 #include "clock.h"
@@ -35,14 +36,16 @@ void Pin(const Napi::CallbackInfo& info) {
 /** Once for every environment that requires the addon. */
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   LogCapture::Install();
-  auto* environment = new Environment();
+  // A worker that is terminated meanwhile throws out of any of these.
+  auto environment = std::make_unique<Environment>();
   environment->object = Napi::Persistent(ObjectHandle::Define(env));
   environment->link = Napi::Persistent(LinkHandle::Define(env));
   environment->poller = Napi::Persistent(PollerHandle::Define(env));
   environment->ring_owner = Napi::Persistent(RingOwner::Define(env));
   environment->ring_reader = Napi::Persistent(RingReader::Define(env));
   environment->map_reader = Napi::Persistent(MapReader::Define(env));
-  env.SetInstanceData(environment);
+  env.SetInstanceData(environment.get());
+  environment.release();
 
   exports.Set("libbpfVersion", Napi::Function::New<LibbpfVersion>(env));
   exports.Set("openObject", Napi::Function::New<ObjectHandle::Open>(env));
