@@ -62,7 +62,7 @@ export class Delivery {
     this.inFlight.add(unit);
     for (;;) {
       const epoch = gate.begin();
-      const result = await slot.attempt(unit, 'write', write, timeout, this.closing);
+      const result = await slot.attempt(unit, 'write', write, timeout);
       // While this attempt ran, the end may have come, and the batch was given up.
       if (!this.inFlight.has(unit)) return {};
       switch (result.status) {

@@ -4,12 +4,17 @@ import { cpuTime } from './cpu-time.js';
 /** Longest that a sink should hold the main thread at once, ms. */
 const BEARABLE_MS = 20;
 const LOG_MS = 60_000;
+/** ms for which a reading of the CPU time serves: it costs as much as a small write. */
+const CPU_READ_MS = 5;
 
 /** How long a sink held the main thread, on which every ring is released and every other sink is served. */
 export class Hold {
   /** Since the start. */
   seconds = 0;
   onWork: (() => void) | undefined;
+  /** {@link cpuTime} some ms before a call at the most, and when it was read. */
+  private cpu = 0;
+  private cpuRead = Number.NEGATIVE_INFINITY;
   private running = 0;
   private lastEnd = Number.NEGATIVE_INFINITY;
   private long = 0;
@@ -32,11 +37,15 @@ export class Hold {
 
   private timed<T>(what: string, work: () => T): T {
     const begun = performance.now();
-    const cpu = cpuTime();
+    if (begun - this.cpuRead > CPU_READ_MS) {
+      this.cpu = cpuTime();
+      this.cpuRead = begun;
+    }
     try {
       return work();
     } finally {
-      this.add(performance.now() - begun, what, cpuTime() - cpu);
+      const ms = performance.now() - begun;
+      this.add(ms, what, ms > BEARABLE_MS ? cpuTime() - this.cpu : ms);
     }
   }
 

@@ -91,7 +91,7 @@ export class MetricsWriter {
     const epoch = gate.begin();
     const write = (call: WriteCall) =>
       this.hold.call('in writeMetrics()', () => sink.writeMetrics!(batch, call));
-    const result = await slot.attempt(batch, 'writeMetrics', write, this.options.timeout, closing);
+    const result = await slot.attempt(batch, 'writeMetrics', write, this.options.timeout);
     if (result.status === 'ok') {
       const { rejected = 0, error = 'the destination rejected them' } = result;
       if (rejected > 0) health.refusePoints(rejected, error);

@@ -84,7 +84,7 @@ class SinkOutlet implements Outlet {
       this.wake(),
     );
     const concurrency = options.concurrency ?? definition.concurrency ?? 1;
-    this.slots = Array.from({ length: concurrency }, () => new Slot());
+    this.slots = Array.from({ length: concurrency }, () => new Slot(signal));
     this.ended = new Promise((resolve) => {
       this.resolveEnded = resolve;
     });

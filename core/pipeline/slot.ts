@@ -13,6 +13,12 @@ type Write = (call: WriteCall) => WriteResult | Promise<WriteResult>;
  */
 export class Slot {
   private running: { readonly subject: object; readonly answer: Promise<WriteResult> } | undefined;
+  private attempted: Attempt | undefined;
+
+  /** `closing` cuts every attempt short. */
+  constructor(private readonly closing: AbortSignal) {
+    closing.addEventListener('abort', () => this.attempted?.abort(closing.reason), { once: true });
+  }
 
   /** Whether a write goes on that nobody waits for. */
   get busy(): boolean {
@@ -20,53 +26,38 @@ export class Slot {
   }
 
   /**
-   * One attempt at delivering `subject`, of `timeout` ms at most, cut short by `closing`. Never throws: what a sink
-   * throws or answers wrongly is a retry.
+   * One attempt at delivering `subject`, of `timeout` ms at most. Never throws: what a sink throws or answers wrongly
+   * is a retry.
    */
   async attempt(
     subject: object,
     method: 'write' | 'writeMetrics',
     write: Write,
     timeout: number,
-    closing: AbortSignal,
   ): Promise<WriteResult> {
-    const abort = new AbortController();
-    const onClose = (): void => abort.abort(closing.reason);
-    let grace: NodeJS.Timeout | undefined;
-    const abandoned = new Promise<WriteResult>((resolve) => {
-      const give = (): void => resolve(retry(abort.signal.reason));
-      abort.signal.addEventListener('abort', () => {
-        grace = setTimeout(give, GRACE_MS);
-      });
-    });
-    const timer = setTimeout(
-      () => abort.abort(new PipelineError('TIMEOUT', `no answer within ${timeout} ms`)),
-      timeout,
-    );
-    if (closing.aborted) onClose();
-    else closing.addEventListener('abort', onClose, { once: true });
-    try {
-      return await Promise.race([this.answer(subject, method, write, abort.signal), abandoned]);
-    } finally {
-      clearTimeout(timer);
-      clearTimeout(grace);
-      closing.removeEventListener('abort', onClose);
-    }
+    const attempt = new Attempt(timeout);
+    this.attempted = attempt;
+    if (this.closing.aborted) attempt.abort(this.closing.reason);
+    void this.answer(subject, method, write, attempt).then(attempt.settle);
+    const result = await attempt.result;
+    attempt.end();
+    if (this.attempted === attempt) this.attempted = undefined;
+    return result;
   }
 
   private async answer(
     subject: object,
     method: 'write' | 'writeMetrics',
     write: Write,
-    signal: AbortSignal,
+    attempt: Attempt,
   ): Promise<WriteResult> {
     const before = this.running;
     if (before) {
       const late = await before.answer;
       if (before.subject === subject) return late;
     }
-    if (signal.aborted) return retry(signal.reason);
-    const answer = ask(method, write, signal);
+    if (attempt.aborted) return retry(attempt.aborted.reason);
+    const answer = ask(method, write, attempt.call);
     const running = { subject, answer };
     this.running = running;
     const result = await answer;
@@ -75,13 +66,60 @@ export class Slot {
   }
 }
 
-async function ask(
-  method: 'write' | 'writeMetrics',
-  write: Write,
-  signal: AbortSignal,
-): Promise<WriteResult> {
+/** What bounds one attempt. */
+class Attempt {
+  aborted: { readonly reason: unknown } | undefined;
+  readonly result: Promise<WriteResult>;
+  /** Of several calls the first counts. */
+  settle!: (result: WriteResult) => void;
+  private controller: AbortController | undefined;
+  private timer: NodeJS.Timeout;
+
+  constructor(timeout: number) {
+    this.result = new Promise((resolve) => {
+      this.settle = resolve;
+    });
+    this.timer = setTimeout(
+      () => this.abort(new PipelineError('TIMEOUT', `no answer within ${timeout} ms`)),
+      timeout,
+    );
+  }
+
+  /** What the sink is given. The signal is made when it asks: that takes longer than many a write. */
+  get call(): WriteCall {
+    const signal = (): AbortSignal => this.signal;
+    return {
+      get signal() {
+        return signal();
+      },
+    };
+  }
+
+  private get signal(): AbortSignal {
+    if (!this.controller) {
+      this.controller = new AbortController();
+      if (this.aborted) this.controller.abort(this.aborted.reason);
+    }
+    return this.controller.signal;
+  }
+
+  abort(reason: unknown): void {
+    if (this.aborted) return;
+    this.aborted = { reason };
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.settle(retry(reason)), GRACE_MS);
+    this.controller?.abort(reason);
+  }
+
+  /** Its bounds are not watched any more. */
+  end(): void {
+    clearTimeout(this.timer);
+  }
+}
+
+async function ask(method: 'write' | 'writeMetrics', write: Write, call: WriteCall): Promise<WriteResult> {
   try {
-    return checkWriteResult(await write({ signal }), method);
+    return checkWriteResult(await write(call), method);
   } catch (error) {
     return retry(error);
   }

@@ -5,7 +5,7 @@ import { Output } from './output.js';
 export function jsonSink(): Sink {
   const output = new Output();
   return {
-    write: (batch, { signal }) => output.write(batch.data, () => batch.ndjson, signal),
+    write: (batch, call) => output.write(batch.data, () => batch.ndjson, call),
     close: () => output.close(),
   };
 }

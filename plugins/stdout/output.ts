@@ -1,7 +1,7 @@
 import { close, constants, fstatSync, openSync, write, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { isatty } from 'node:tty';
-import type { WriteResult } from '../sdk/index.js';
+import type { WriteCall, WriteResult } from '../sdk/index.js';
 
 const STDOUT = 1;
 /** Between two tries while the reader does not read. */
@@ -54,37 +54,37 @@ export class Output {
   }
 
   /**
-   * Write what `render` makes. When `signal` aborts half-way the answer is `retry`, and a call with the same key
+   * Write what `render` makes. When the call's signal aborts half-way the answer is `retry`, and a call with the same key
    * goes on where this one stopped. A call with another key finishes the line that was begun, and leaves out the
    * rest of what was given up.
    */
-  async write(key: object, render: Render, signal: AbortSignal): Promise<WriteResult> {
+  async write(key: object, render: Render, call: WriteCall): Promise<WriteResult> {
     await this.running;
     if (this.closed) return { status: 'closed' };
-    this.running = this.continue(key, render, signal);
+    this.running = this.continue(key, render, call);
     return this.running;
   }
 
-  private async continue(key: object, render: Render, signal: AbortSignal): Promise<WriteResult> {
+  private async continue(key: object, render: Render, call: WriteCall): Promise<WriteResult> {
     if (this.pending && this.pending.key !== key) {
       this.pending.bytes = this.pending.bytes.subarray(0, lineEnd(this.pending.bytes, this.pending.offset));
-      const result = await this.drain(this.pending, signal);
+      const result = await this.drain(this.pending, call);
       if (result.status !== 'ok') return result;
       this.pending = undefined;
     }
     this.pending ??= { key, bytes: await render(), offset: 0 };
-    const result = await this.drain(this.pending, signal);
+    const result = await this.drain(this.pending, call);
     if (result.status !== 'retry') this.pending = undefined;
     return result;
   }
 
-  private async drain(pending: Pending, signal: AbortSignal): Promise<WriteResult> {
+  private async drain(pending: Pending, call: WriteCall): Promise<WriteResult> {
     let pause = PAUSE_FIRST_MS;
     while (pending.offset < pending.bytes.byteLength) {
       if (this.closed) return { status: 'closed' };
-      if (signal.aborted) return { status: 'retry', error: 'standard output is not being read' };
       try {
         pending.offset += await this.writeSome(pending);
+        if (pending.offset === pending.bytes.byteLength) break;
         pause = PAUSE_FIRST_MS;
       } catch (error) {
         const { code = '', message } = error as NodeJS.ErrnoException;
@@ -95,6 +95,7 @@ export class Output {
         await new Promise((resolve) => setTimeout(resolve, pause));
         pause = Math.min(2 * pause, PAUSE_MAX_MS);
       }
+      if (call.signal.aborted) return { status: 'retry', error: 'standard output is not being read' };
     }
     return { status: 'ok' };
   }

@@ -30,7 +30,7 @@ export function prettySink(color: StdoutOptions['color']): Sink {
   const output = new Output();
   const page = new Page(wantsColor(color));
   return {
-    write: (batch, { signal }) => output.write(batch.data, () => rendered(page.render(batch)), signal),
+    write: (batch, call) => output.write(batch.data, () => rendered(page.render(batch)), call),
     close: () => output.close(),
   };
 }

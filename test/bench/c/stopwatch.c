@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// stopwatch COUNT [SKIP]: make COUNT ticks, one a millisecond, and read their lines on stdin as they come. Prints, as
-// JSON, without the first SKIP of them, the median and the 99th percentile of the nanoseconds from the tick in the kernel to its line here.
+// stopwatch COUNT [FIRST SETTLED]: make COUNT ticks, one a millisecond, and read their lines on stdin as they come. Prints,
+// as JSON, the median and the 99th percentile of the nanoseconds from the tick in the kernel to its line here: of the
+// ticks from FIRST to SETTLED ("early"), and of those from SETTLED on.
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <stdint.h>
@@ -34,6 +35,13 @@ static int ascending(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+static void print(const char *name, int64_t *delays, long n)
+{
+	qsort(delays, n, sizeof(*delays), ascending);
+	printf("\"%s\":{\"count\":%ld,\"median\":%lld,\"p99\":%lld}", name, n, (long long)delays[n / 2],
+	       (long long)delays[n * 99 / 100]);
+}
+
 int main(int argc, char **argv)
 {
 	char line[4096];
@@ -43,6 +51,9 @@ int main(int argc, char **argv)
 	if (argc < 2)
 		return 2;
 	total = atol(argv[1]);
+	long first = argc > 2 ? atol(argv[2]) : 0, settled = argc > 3 ? atol(argv[3]) : 1;
+	if (first < 0 || first >= settled || settled >= total)
+		return 2;
 	int64_t *delays = malloc(total * sizeof(*delays));
 	setvbuf(stdin, NULL, _IOLBF, 1 << 16);
 	pthread_create(&thread, NULL, tick, NULL);
@@ -53,13 +64,12 @@ int main(int argc, char **argv)
 			delays[n++] = time - strtoll(at + 5, NULL, 10);
 	}
 	pthread_join(thread, NULL);
-	long skip = argc > 2 ? atol(argv[2]) : 0;
-	if (n <= skip)
+	if (n < total)
 		return 1;
-	delays += skip;
-	n -= skip;
-	qsort(delays, n, sizeof(*delays), ascending);
-	printf("{\"count\":%ld,\"median\":%lld,\"p99\":%lld}\n", n, (long long)delays[n / 2],
-	       (long long)delays[n * 99 / 100]);
-	return n == total - skip ? 0 : 1;
+	printf("{");
+	print("early", delays + first, settled - first);
+	printf(",");
+	print("settled", delays + settled, total - settled);
+	printf("}\n");
+	return 0;
 }

@@ -77,7 +77,9 @@ export class Screen {
     const before = this.writing;
     const writing = (async () => {
       await before;
-      const { status } = await output.write({}, () => Buffer.from(text), new AbortController().signal);
+      const { status } = await output.write({}, () => Buffer.from(text), {
+        signal: new AbortController().signal,
+      });
       if (status === 'closed' && this.output === output) this.resolveGone();
     })();
     this.writing = writing;
