@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer';
 import type { Column, ColumnSet, NumberColumn, TextColumn } from './columns.js';
 import type { FieldValue } from './row.js';
 
@@ -76,20 +77,32 @@ function accessor(column: Column, kind: Access, numbers: 'bigint' | 'safe'): Acc
   };
 }
 
-/** Longest text that V8 copies when it cuts it out of another; a longer one would keep the whole column alive. */
+/** Longest text that V8 copies when it cuts it out of another; a longer one would keep all of that alive. */
 const COPIED_SLICE = 12;
+/** Bytes that are made a string at a time. One string for all rows would live long enough to cost collections of everything. */
+const CHUNK_BYTES = 16 << 10;
 
+/** Reads texts by their index; cheap where the next index is near the last one. */
 function textReader({ bytes, offsets }: TextColumn): (index: number) => string {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const all = buffer.toString('utf8');
-  // As many UTF-16 units as bytes: nothing but ASCII, so that byte offsets are character offsets.
-  const ascii = all.length === bytes.byteLength;
-  if (!ascii) return (index) => buffer.toString('utf8', offsets[index], offsets[index + 1]);
   const long = longTexts(buffer);
+  let chunk = '';
+  let from = 0;
+  let to = 0;
+  let ascii = true;
   return (index) => {
     const start = offsets[index]!;
     const end = offsets[index + 1]!;
-    return end - start <= COPIED_SLICE ? all.slice(start, end) : long(start, end);
+    if (start < from || end > to) {
+      from = start;
+      to = Math.max(end, Math.min(start + CHUNK_BYTES, buffer.length));
+      const part = buffer.subarray(from, to);
+      ascii = isAscii(part);
+      // Byte offsets are character offsets then.
+      chunk = ascii ? part.toString('latin1') : '';
+    }
+    if (!ascii) return buffer.toString('utf8', start, end);
+    return end - start <= COPIED_SLICE ? chunk.slice(start - from, end - from) : long(start, end);
   };
 }
 

@@ -319,6 +319,52 @@ describe('an outlet', () => {
     expect(calls).toBe(1);
   });
 
+  it('has a signal for who asks for it late, or for a copy of the call', async () => {
+    const seen: unknown[] = [];
+    const outlet = host.outlet({
+      write: async (_batch, call) => {
+        const copy = { ...call };
+        expect(copy.signal).toBe(call.signal);
+        seen.push(call.signal.aborted);
+        await new Promise((resolve) => setTimeout(resolve, 1_100));
+        seen.push(call.signal.aborted);
+        return { status: 'ok' };
+      },
+    });
+    const late = host.outlet({
+      write: async (_batch, call) => {
+        await new Promise((resolve) => setTimeout(resolve, 1_100));
+        seen.push(String(call.signal.reason));
+        return { status: 'ok' };
+      },
+    });
+    for (const one of [outlet, late]) {
+      one.start();
+      one.offer(batchOf());
+    }
+    await tick(1_101);
+    expect(seen).toEqual([false, true, expect.stringContaining('no answer within 1000 ms')]);
+  });
+
+  it('leaves the signal of a write that has ended alone', async () => {
+    const signals: AbortSignal[] = [];
+    const outlet = host.outlet({
+      write: (_batch, { signal }) => {
+        signals.push(signal);
+        return { status: 'ok' };
+      },
+    });
+    outlet.start();
+    outlet.offer(batchOf());
+    await tick();
+    outlet.offer(batchOf());
+    await tick(5_000);
+    await outlet.stop(1_000);
+    expect(signals).toHaveLength(2);
+    expect(signals[0]).not.toBe(signals[1]);
+    expect(signals.map(({ aborted }) => aborted)).toEqual([false, false]);
+  });
+
   it('holds the next write back while one is stuck, and takes its late answer instead of writing twice', async () => {
     const answers: ((result: WriteResult) => void)[] = [];
     const written: number[] = [];

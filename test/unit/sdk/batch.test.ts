@@ -204,6 +204,17 @@ describe('rows', () => {
     expect(rows(ascii)).toEqual(ascii);
   });
 
+  it('reads texts of any length and language, many together or each for itself', () => {
+    const values = Array.from({ length: 6_000 }, (_, i) => {
+      if (i % 1_000 === 999) return 'x'.repeat(40_000);
+      if (i % 1_000 === 500) return '';
+      return i > 2_500 && i < 2_600 ? `grün ${i}` : `name ${i}${i % 7 === 0 ? ' with many letters' : ''}`;
+    });
+    const rows = [...batch(values.length, [text(['t'], values), text(['u'], values)]).rows()];
+    expect(rows.map(({ data }) => data.t)).toEqual(values);
+    expect(rows.map(({ data }) => data.u)).toEqual(values);
+  });
+
   it('reads columns that lie at an offset in a larger buffer', () => {
     const column = text(['t'], ['xyz', 'longer than twelve bytes']) as Extract<Column, { kind: 'text' }>;
     const buffer = new Uint8Array(100);
