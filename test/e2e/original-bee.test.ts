@@ -21,12 +21,13 @@ const SKIPPED = ORIGINALS.length === 0 || !isInstalled('docker-registry') || !is
 describe.skipIf(SKIPPED)(
   "BumbleBee's own bee (BEE_ORIGINAL names none, or docker-registry or htpasswd is not installed: skipped)",
   () => {
-    const folder = mkdtempSync(join(tmpdir(), 'bee-original-'));
+    let folder: string;
     const objects = new Map<string, string>();
     let registry: DockerRegistry;
     let guarded: DockerRegistry;
 
     beforeAll(async () => {
+      folder = mkdtempSync(join(tmpdir(), 'bee-original-'));
       writeFileSync(join(folder, 'users'), run('htpasswd', '-Bbn', 'ada', 'secret'));
       registry = await DockerRegistry.start();
       guarded = await DockerRegistry.start({
