@@ -2,6 +2,7 @@ export { type Btf, parseBtf } from './btf.js';
 export type * from './btf-types.js';
 export { type Elf, type ElfSection, type ElfSymbol, parseElf } from './elf.js';
 export { BpfError, type BpfErrorCode } from './error.js';
+export { unresolvedNames } from './externs.js';
 export type * from './layout.js';
 export { layoutByName, layoutOf } from './layout-builder.js';
 export { rewriteLegacySections } from './legacy-sections.js';

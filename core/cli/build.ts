@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Command } from 'commander';
-import { BpfError } from '../bpf/index.js';
+import { BpfError, unresolvedNames } from '../bpf/index.js';
 import {
   type Annotations,
   type Blob,
@@ -184,6 +184,12 @@ async function putImage(
 /** What the object says goes into the config. One that cannot be read makes an image without it. */
 function recordOf(program: Uint8Array, warn: (line: string) => void): Record<string, unknown> {
   try {
+    const missing = unresolvedNames(program);
+    if (missing.length > 0) {
+      warn(
+        `warning: the program uses ${missing.join(', ')}, which it does not have, and eBPF has no C library: it will not load. memcmp, memcpy and the like become code of the program only where their length is constant.`,
+      );
+    }
     return encodeRecord(summarise(program));
   } catch (error) {
     if (!(error instanceof BpfError)) throw error;

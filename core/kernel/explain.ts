@@ -19,6 +19,14 @@ const PLACE_LINES = 6;
 /** Why an object did not open. */
 export function explainOpen(error: unknown, object: string): unknown {
   if (!isNativeError(error) || isOrderly(error)) return wrapNative(error);
+  const name = /failed to find BTF for extern '([^']+)'/.exec(error.log ?? '')?.[1];
+  if (name) {
+    return failure(
+      'OPEN_FAILED',
+      `${object} uses ${name}, which is not in the object and, by its BTF, not the kernel's: eBPF has no C library. Write it into the program, or declare it __ksym or __kconfig where the kernel has it.`,
+      error,
+    );
+  }
   return failure(
     'OPEN_FAILED',
     `${object} is no eBPF object that libbpf can open: ${firstLine(error)}`,

@@ -136,6 +136,33 @@ char LICENSE[] SEC("license") = "GPL";
     expect(stderr).toContain('has no program for riscv64; it has: amd64, arm64');
   });
 
+  it('warns of a function that no kernel has, and says so where it is run', async () => {
+    writeFileSync(
+      join(folder, 'calls.c'),
+      `#include "vmlinux.h"
+#include "bpf/bpf_helpers.h"
+volatile int length = 9;
+SEC("tracepoint/syscalls/sys_enter_getpgid") int handler(void *context)
+{
+	char here[16], there[16];
+	bpf_get_current_comm(here, 16);
+	bpf_get_current_comm(there, 16);
+	length = __builtin_memcmp(here, there, length);
+	return 0;
+}
+char _license[] SEC("license") = "GPL";
+`,
+    );
+    const built = await bee(['build', 'calls.c', 'localhost/calls:v1', '--storage', store], { cwd: folder });
+    expect(built).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('the program uses memcmp, which'),
+    });
+    const ran = await bee(['run', 'localhost/calls:v1', '--no-tty', '--storage', store], { cwd: folder });
+    expect(ran.code).not.toBe(0);
+    expect(ran.stderr).toMatch(/^error: .*uses memcmp, which is not in the object/m);
+  });
+
   it('warns of what would make another object each day', async () => {
     writeFileSync(join(folder, 'dated.c'), 'const char *when = __DATE__;\n');
     const { code, stderr } = await bee(['build', 'dated.c', '--binary-only'], { cwd: folder });

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { kernelHasKprobes } from '../../core/cli/init/kprobes.js';
 import { bee, beeOk } from '../support/bee.js';
 import { originals } from '../support/originals.js';
@@ -12,8 +12,12 @@ const SOURCES = originals();
 describe.skipIf(SOURCES.length === 0)(
   "BumbleBee's own examples (BEE_ORIGINALS names no folder of them: skipped)",
   () => {
-    const folder = mkdtempSync(join(tmpdir(), 'bee-originals-'));
-    const env = { HOME: folder, BEE_STORAGE: join(folder, 'store') };
+    let folder: string;
+    let env: { HOME: string; BEE_STORAGE: string };
+    beforeAll(() => {
+      folder = mkdtempSync(join(tmpdir(), 'bee-originals-'));
+      env = { HOME: folder, BEE_STORAGE: join(folder, 'store') };
+    });
     afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
     it.each(SOURCES)('$id is built, described and run', async ({ id, source }) => {
