@@ -10,7 +10,7 @@ import {
   writeUnsigned64,
 } from './digits.js';
 import { bytesEqual, textContains, textEnds, textEquals, textStarts } from './filter/match.js';
-import { sameWords } from './forms/group-key.js';
+import { hashOf, sameWords } from './forms/group-key.js';
 import { copyText, packText, writeAscii, writeText } from './text.js';
 
 /** What generated code may call. */
@@ -19,6 +19,7 @@ const SCOPE = {
   copyText,
   packText,
   sameWords,
+  hashOf,
   writeAscii,
   writeUnsigned,
   writeSigned,

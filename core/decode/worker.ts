@@ -131,7 +131,7 @@ function readMap(task: MapRead): ReadResult | UnknownResult {
 function entries(memory: ArrayBuffer, count: number, stride: number, size: number): RecordSet {
   const starts = new Uint32Array(count);
   for (let i = 0; i < count; i++) starts[i] = i * stride;
-  return { memory, offsets: starts, lengths: new Uint32Array(count).fill(size), count };
+  return { memory, offsets: starts, lengths: new Uint32Array(count).fill(size), count, shortest: size };
 }
 
 function tail(task: TailTask): TailResult | UnknownResult {

@@ -18,7 +18,7 @@ export function keyWords(node: ScalarNode): number {
 export interface KeySource {
   /** Declares the variables that the rest uses. */
   readonly variables: string;
-  /** Sets the key to that of the record at `o`, and `h` to its hash. */
+  /** Sets the key to that of the record at `o`; hashed: and `h` to its hash. */
   readonly read: string;
   /** Whether the key is the one at index `b` of `keys`. */
   readonly equal: string;
@@ -27,7 +27,8 @@ export interface KeySource {
 }
 
 /** A key is the canonical bytes of the labels: strings end at their NUL, booleans are 0 or 1. */
-export function keySource(labels: readonly Leaf[]): KeySource {
+export function keySource(labels: readonly Leaf[], { hashed }: { readonly hashed: boolean }): KeySource {
+  const hash = hashed ? HASH : '';
   let word = 0;
   let read = 'h=0;';
   const variables: string[] = [];
@@ -37,12 +38,12 @@ export function keySource(labels: readonly Leaf[]): KeySource {
     if (word < VARIABLES) variables.push(name);
     equal.push(`keys[b+${word}]===${name}`);
     word++;
-    return `${name}=w=${value};${HASH}`;
+    return `${name}=w=${value};${hash}`;
   };
   for (const { node, offset } of labels) {
     if (node.kind === 'string' && node.size > UNROLLED) {
       const end = word + keyWords(node);
-      read += `packText(K,${word},u8,o+${offset},${node.size});for(let i=${word};i<${end};i++){w=K[i];${HASH}}`;
+      read += `packText(K,${word},u8,o+${offset},${node.size});${hashed ? `for(let i=${word};i<${end};i++){w=K[i];${HASH}}` : ''}`;
       equal.push(`sameWords(keys,b,K,${word},${end})`);
       word = end;
     } else if (node.kind === 'string') read += stringWords(node.size, offset, mix);

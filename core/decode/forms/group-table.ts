@@ -46,7 +46,8 @@ export class GroupTable {
   private readonly source: DecodePlan['source'];
   private readonly maxKeys: number;
   private epoch = 0;
-  private keyCount = 0;
+  /** Keys that are known: those at smaller indices of `keys`. */
+  keyCount = 0;
   private byLabels = new Map<string, number>();
   private nextGroup = 1;
   private newIds: number[] = [];
