@@ -1,3 +1,4 @@
+import { Scratch } from './scratch.js';
 import type { Entry, Pairs, Stream } from './streams.js';
 
 /** Tags of what we write of Loki's push.proto: field number and wire type 2 (length) or 0 (varint). */
@@ -16,7 +17,9 @@ const ENTRY_BYTES = 40;
 /** Of a stream's length, which stands before its content and is known after it: a padded varint. */
 const LENGTH_BYTES = 4;
 
-/** A `logproto.PushRequest`. */
+const scratch = new Scratch();
+
+/** A `logproto.PushRequest`, valid until the next call. */
 export function encodePush(streams: readonly Stream[]): Uint8Array {
   const encoded = streams.map((stream) => ({ ...stream, label: Buffer.from(labelText(stream.labels)) }));
   let most = 0;
@@ -24,7 +27,7 @@ export function encodePush(streams: readonly Stream[]): Uint8Array {
     most += label.length + ENTRY_BYTES;
     for (const entry of entries) most += entry.to - entry.from + ENTRY_BYTES + mostOf(entry.metadata);
   }
-  const writer = new Writer(Buffer.allocUnsafe(most));
+  const writer = new Writer(scratch.take(most));
   for (const { label, text, entries } of encoded) {
     const start = writer.begin(STREAMS);
     writer.bytes(LABELS, label);

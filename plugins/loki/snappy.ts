@@ -1,3 +1,5 @@
+import { Scratch } from './scratch.js';
+
 /** The format compares within blocks of this size. */
 const BLOCK = 65_536;
 const TABLE_BITS = 14;
@@ -8,20 +10,21 @@ const SHORT = 32;
 
 /** One for all: nothing else runs while a push is compressed. */
 const table = new Uint16Array(1 << TABLE_BITS);
+const scratch = new Scratch();
 
 /**
  * Snappy's block format. One hash table and greedy matches, as the reference does it: JSON lines shrink several
  * times. (The npm package `snappy` is a native module, which would have to be built for every platform.)
  */
 export function snappyCompress(input: Uint8Array): Uint8Array {
-  const out = Buffer.allocUnsafe(32 + input.length + Math.floor(input.length / 6));
+  const out = scratch.take(32 + input.length + Math.floor(input.length / 6));
   const view = new DataView(input.buffer, input.byteOffset, input.byteLength);
   let end = writeLength(out, input.length);
   for (let start = 0; start < input.length; start += BLOCK) {
     table.fill(0);
     end = compressBlock(input, view, start, Math.min(start + BLOCK, input.length), out, end);
   }
-  return out.subarray(0, end);
+  return Buffer.from(out.subarray(0, end));
 }
 
 function writeLength(out: Uint8Array, length: number): number {
