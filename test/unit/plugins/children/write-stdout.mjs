@@ -12,7 +12,8 @@ const scenarios = {
   /** Two batches, read or not. */
   async plain() {
     const results = [];
-    for (const name of ['a', 'b']) results.push(await output.write({}, () => lines(name, 5000), never));
+    for (const name of ['a', 'b'])
+      results.push(await output.write({}, () => lines(name, 5000), { signal: never }));
     return results;
   },
   /** The first attempt gives up on a stalled reader; the same batch is tried again. */
@@ -23,21 +24,21 @@ const scenarios = {
       rendered++;
       return lines('a', 5000);
     };
-    const first = await output.write(key, render, AbortSignal.timeout(300));
+    const first = await output.write(key, render, { signal: AbortSignal.timeout(300) });
     report('stalled');
-    return [first, await output.write(key, render, never), rendered];
+    return [first, await output.write(key, render, { signal: never }), rendered];
   },
   /** The first batch is given up for another one. */
   async other() {
-    const first = await output.write({}, () => lines('a', 5000), AbortSignal.timeout(300));
+    const first = await output.write({}, () => lines('a', 5000), { signal: AbortSignal.timeout(300) });
     report('stalled');
-    return [first, await output.write({}, () => lines('b', 100), never)];
+    return [first, await output.write({}, () => lines('b', 100), { signal: never })];
   },
   /** Closed while the reader does not read. */
   async close() {
-    const writing = output.write({}, () => lines('a', 5000), never);
+    const writing = output.write({}, () => lines('a', 5000), { signal: never });
     setTimeout(() => void output.close(), 200);
-    return [await writing, await output.write({}, () => lines('b', 1), never)];
+    return [await writing, await output.write({}, () => lines('b', 1), { signal: never })];
   },
 };
 
