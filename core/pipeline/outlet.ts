@@ -84,7 +84,7 @@ class SinkOutlet implements Outlet {
       this.wake(),
     );
     const concurrency = options.concurrency ?? definition.concurrency ?? 1;
-    this.slots = Array.from({ length: concurrency }, () => new Slot(signal));
+    this.slots = Array.from({ length: concurrency }, () => new Slot());
     this.ended = new Promise((resolve) => {
       this.resolveEnded = resolve;
     });
@@ -245,6 +245,7 @@ class SinkOutlet implements Outlet {
   private halt(reason: PipelineError): void {
     this.metrics.stop();
     this.closing.abort(reason);
+    for (const slot of this.slots) slot.close(reason);
     this.gate.hurry();
     this.wake();
   }

@@ -14,11 +14,7 @@ type Write = (call: WriteCall) => WriteResult | Promise<WriteResult>;
 export class Slot {
   private running: { readonly subject: object; readonly answer: Promise<WriteResult> } | undefined;
   private attempted: Attempt | undefined;
-
-  /** `closing` cuts every attempt short. */
-  constructor(private readonly closing: AbortSignal) {
-    closing.addEventListener('abort', () => this.attempted?.abort(closing.reason), { once: true });
-  }
+  private closed: { readonly reason: unknown } | undefined;
 
   /** Whether a write goes on that nobody waits for. */
   get busy(): boolean {
@@ -37,12 +33,18 @@ export class Slot {
   ): Promise<WriteResult> {
     const attempt = new Attempt(timeout);
     this.attempted = attempt;
-    if (this.closing.aborted) attempt.abort(this.closing.reason);
+    if (this.closed) attempt.abort(this.closed.reason);
     void this.answer(subject, method, write, attempt).then(attempt.settle);
     const result = await attempt.result;
     attempt.end();
-    if (this.attempted === attempt) this.attempted = undefined;
+    this.attempted = undefined;
     return result;
+  }
+
+  /** Cuts short the attempt that runs, and every later one. */
+  close(reason: unknown): void {
+    this.closed ??= { reason };
+    this.attempted?.abort(reason);
   }
 
   private async answer(

@@ -346,6 +346,36 @@ describe('an outlet', () => {
     expect(seen).toEqual([false, true, expect.stringContaining('no answer within 1000 ms')]);
   });
 
+  it('writes many batches at once without a warning of Node about listeners, and aborts them all at the stop', async () => {
+    const warnings: string[] = [];
+    const onWarning = ({ message }: Error): void => void warnings.push(message);
+    process.on('warning', onWarning);
+    const reasons: string[] = [];
+    const outlet = host.outlet(
+      {
+        write: (_batch, { signal }) =>
+          new Promise((resolve) => {
+            signal.addEventListener('abort', () => {
+              reasons.push(String(signal.reason));
+              resolve({ status: 'retry' });
+            });
+          }),
+      },
+      { concurrency: 32, maxBatches: 64, timeout: 60_000 },
+    );
+    outlet.start();
+    for (let i = 0; i < 32; i++) outlet.offer(batchOf());
+    await tick();
+    const stopped = outlet.stop(100);
+    await tick(2_000);
+    await stopped;
+    await new Promise(process.nextTick);
+    process.off('warning', onWarning);
+    expect(reasons).toHaveLength(32);
+    expect(new Set(reasons).size).toBe(1);
+    expect(warnings).toEqual([]);
+  });
+
   it('leaves the signal of a write that has ended alone', async () => {
     const signals: AbortSignal[] = [];
     const outlet = host.outlet({
