@@ -80,11 +80,13 @@ export class Output {
 
   private async drain(pending: Pending, call: WriteCall): Promise<WriteResult> {
     let pause = PAUSE_FIRST_MS;
-    while (pending.offset < pending.bytes.byteLength) {
+    // Asked only where one write does not do it: a signal is made when it is asked for.
+    for (let first = true; pending.offset < pending.bytes.byteLength; first = false) {
       if (this.closed) return { status: 'closed' };
+      if (!first && call.signal.aborted)
+        return { status: 'retry', error: 'standard output is not being read' };
       try {
         pending.offset += await this.writeSome(pending);
-        if (pending.offset === pending.bytes.byteLength) break;
         pause = PAUSE_FIRST_MS;
       } catch (error) {
         const { code = '', message } = error as NodeJS.ErrnoException;
@@ -95,7 +97,6 @@ export class Output {
         await new Promise((resolve) => setTimeout(resolve, pause));
         pause = Math.min(2 * pause, PAUSE_MAX_MS);
       }
-      if (call.signal.aborted) return { status: 'retry', error: 'standard output is not being read' };
     }
     return { status: 'ok' };
   }
