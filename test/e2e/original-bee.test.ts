@@ -14,7 +14,10 @@ import { DockerRegistry, freePort } from '../support/registry.js';
 const exec = promisify(execFile);
 const SOURCE = fileURLToPath(new URL('probes/original-bee.c', import.meta.url));
 const CONVENTIONS = ['names', 'sections'] as const;
-/** Where BumbleBee's own `bee` is, of one version or of several; nothing where the variable is not set. */
+/**
+ * Where BumbleBee's own `bee` is, of one version or of several; nothing where the variable is not set. No registry of
+ * packages has it, so the tests cannot fetch one.
+ */
 const ORIGINALS = (process.env.BEE_ORIGINAL ?? '').split(delimiter).filter(Boolean);
 const SKIPPED = ORIGINALS.length === 0 || !isInstalled('docker-registry') || !isInstalled('htpasswd');
 

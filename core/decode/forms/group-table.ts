@@ -18,7 +18,7 @@ let epochs = 0;
 /**
  * The groups of one map in one worker. A group's key is the canonical bytes of its label fields as 32-bit words:
  * strings end at their NUL, padding is no part of it, booleans are 0 or 1. Generated code (`grouper.ts`) finds keys by open
- * addressing; a key seen first is rendered, and joins the group that renders alike, if there is one. Memory is
+ * addressing, those of a map behind the last one first; a key seen first is rendered, and joins the group that renders alike, if there is one. Memory is
  * bounded by `maxSeries`: groups by it, raw keys by four times it and by {@link MAX_KEYS_BYTES}.
  */
 export class GroupTable {
