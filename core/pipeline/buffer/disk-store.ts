@@ -55,6 +55,7 @@ const LEAST_CLOSE_MS = 250;
  */
 export class DiskStore implements Store {
   private log: SegmentLog | undefined;
+  private opening: Promise<void> | undefined;
   /** Not on the disk yet. */
   private readonly pending = new Fifo<Written>();
   private pendingBytes = 0;
@@ -73,6 +74,8 @@ export class DiskStore implements Store {
   private retry: NodeJS.Timeout | undefined;
   private logged = Number.NEGATIVE_INFINITY;
   private readonly rooms = new Waiting();
+  private closing = false;
+  /** What is opened after this is closed at once. */
   private closed = false;
   private readonly size: { set(value: number): void };
   private readonly damage: { add(value: number): void };
@@ -89,7 +92,12 @@ export class DiskStore implements Store {
     this.errors = telemetry.counter('buffer_errors_total', 'Failed writes to a disk buffer; tried again.');
   }
 
-  async open(): Promise<void> {
+  open(): Promise<void> {
+    this.opening ??= this.openLog();
+    return this.opening;
+  }
+
+  private async openLog(): Promise<void> {
     const { folder, fsync, maxSize } = this.options;
     const segmentBytes = Math.min(MAX_SEGMENT, Math.max(MIN_SEGMENT, Math.floor(maxSize / SEGMENTS)));
     const log = await SegmentLog.open(
@@ -316,7 +324,7 @@ export class DiskStore implements Store {
   }
 
   room(): Promise<void> | undefined {
-    if (this.options.whenFull !== 'block' || this.closed || !this.full) return undefined;
+    if (this.options.whenFull !== 'block' || this.closing || !this.full) return undefined;
     return this.rooms.wait();
   }
 
@@ -339,14 +347,18 @@ export class DiskStore implements Store {
 
   /** What is on the disk stays; what cannot be written by the deadline is lost. */
   async close(reason: LossReason, deadline: number): Promise<void> {
-    if (this.closed) return;
-    this.closed = true;
+    if (this.closing) return;
+    this.closing = true;
     this.rooms.free();
+    const end = performance.now() + Math.max(deadline, LEAST_CLOSE_MS);
+    // What was pushed meanwhile is to be kept, too, and whoever is next finds the folder free.
+    if (this.opening) await within(this.opening, end - performance.now()).catch(() => {});
+    this.closed = true;
     clearTimeout(this.retry);
     this.retry = undefined;
     this.write();
     const writing = this.writing ?? Promise.resolve();
-    const isDone = await within(writing, Math.max(deadline, LEAST_CLOSE_MS)).then(
+    const isDone = await within(writing, Math.max(0, end - performance.now())).then(
       () => true,
       () => false,
     );
