@@ -8,6 +8,7 @@ import {
 import { familyClash } from '../metrics/index.js';
 import { configProblems } from './agent.js';
 import { messageOf } from './error.js';
+import { eventForms } from './plan/event-forms.js';
 import type { MapPlan } from './plan/map-plan.js';
 import { planProbe, unattached } from './plan/probe-plan.js';
 import { ofProbe, type Problem } from './plan/problem.js';
@@ -50,7 +51,13 @@ async function findings(loaded: LoadedConfig): Promise<{ problems: Problem[]; li
     const key = 'image' in probe.source ? 'image' : 'file';
     try {
       const image = await readProbeImage(probe, config.agent);
-      const plan = planProbe(probe, path, image, formsOf(sinksOf(probe, sinks)), config.agent.labels);
+      const plan = planProbe(
+        probe,
+        path,
+        image,
+        eventForms(sinksOf(probe, sinks).map((sink) => sink.accepts)),
+        config.agent.labels,
+      );
       problems.push(...plan.problems.map((problem) => ofProbe(probe.name, problem)));
       planned.push({ path, maps: plan.maps });
       const maps = plan.maps.map((map) => `${map.spec.name} → ${map.export}`).join(', ');
@@ -120,9 +127,4 @@ function clashesBetween(planned: readonly Planned[]): Problem[] {
     }
   }
   return problems;
-}
-
-function formsOf(sinks: readonly PreparedSink[]): { ndjson: boolean; columns: boolean } {
-  const forms = new Set(sinks.flatMap((sink) => sink.accepts.events || []));
-  return { ndjson: forms.has('ndjson'), columns: forms.has('columns') || forms.has('rows') };
 }

@@ -1,5 +1,6 @@
 import type { EventBatchData } from '../../plugins/sdk/index.js';
 import type { Outlet } from '../pipeline/index.js';
+import { type EventForms, eventForms } from './plan/event-forms.js';
 
 /** Which outlets the events of a probe go to. */
 export class Router {
@@ -34,8 +35,7 @@ export class Router {
   }
 
   /** Forms that the sinks of a probe want, together. */
-  forms(probe: string): { ndjson: boolean; columns: boolean } {
-    const wanted = new Set((this.routes.get(probe) ?? []).flatMap((outlet) => outlet.accepts.events || []));
-    return { ndjson: wanted.has('ndjson'), columns: wanted.has('columns') || wanted.has('rows') };
+  forms(probe: string): EventForms {
+    return eventForms((this.routes.get(probe) ?? []).map((outlet) => outlet.accepts));
   }
 }

@@ -41,7 +41,7 @@ class CompiledDecoder implements Decoder {
     this.selector = new Selector(plan);
     const time = new RecordTime(plan);
     if (plan.ndjson) this.lines = new LineWriter(plan, time);
-    if (plan.columns) this.columns = new ColumnFiller(plan, time);
+    if (plan.columns !== 'none') this.columns = new ColumnFiller(plan, time);
     if (plan.group) this.grouper = new Grouper(plan, plan.group);
   }
 

@@ -19,7 +19,7 @@ export class MapForms {
 
   get renderer(): Decoder {
     const { group: _, ...rest } = this.plan;
-    this.text ??= compilePlan({ ...rest, ndjson: true, columns: false });
+    this.text ??= compilePlan({ ...rest, ndjson: true, columns: 'none' });
     return this.text;
   }
 

@@ -1,3 +1,4 @@
+import type { RowSet } from '../../plugins/sdk/index.js';
 import type { Layout } from '../bpf/index.js';
 
 /**
@@ -21,9 +22,12 @@ export interface DecodePlan {
   readonly labels: Readonly<Record<string, string>>;
   /** Forms to make of each batch. */
   readonly ndjson: boolean;
-  readonly columns: boolean;
+  readonly columns: ColumnsForm;
   readonly group?: GroupPlan;
 }
+
+/** `raw`: for sinks that read rows only, which make short texts and addresses themselves, and remember them. */
+export type ColumnsForm = 'none' | 'raw' | 'rendered';
 
 export interface GroupPlan {
   readonly kind: 'counter' | 'gauge' | 'histogram';
@@ -82,7 +86,7 @@ export interface DecodeOutput {
   /** End offset of each line in `ndjson`. */
   lineEnds?: Uint32Array;
   /** All arrays share one buffer, which is theirs alone (transferable). */
-  columns?: import('../../plugins/sdk/index.js').ColumnSet;
+  columns?: RowSet;
   groups?: GroupOutput;
 }
 

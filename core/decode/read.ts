@@ -54,7 +54,7 @@ function at(o: string, offset: number): string {
 }
 
 /** Source of an expression for the unsigned 32 bits at `o + offset` (`o` a multiple of 8 unless `loose`). */
-function word(o: string, offset: number, loose: boolean): string {
+export function readWord(o: string, offset: number, loose: boolean): string {
   if (!loose && offset % 4 === 0) return `u32[(${at(o, offset)})>>>2]`;
   return `view.getUint32(${at(o, offset)},true)`;
 }
@@ -115,10 +115,11 @@ function readBits({ shift, width }: BitField, signed: boolean, o: string, offset
 
 /** Source of statements that set `lo` and `hi` (both unsigned 32 bits) to a 64-bit value, sign-extended if signed. */
 export function readWide(node: ScalarNode, o: string, offset: number, loose = false): string {
-  if (node.kind === 'pointer') return `lo=${word(o, offset, loose)};hi=${word(o, offset + 4, loose)};`;
+  if (node.kind === 'pointer')
+    return `lo=${readWord(o, offset, loose)};hi=${readWord(o, offset + 4, loose)};`;
   if (node.kind !== 'int' && node.kind !== 'enum') throw new Error(`no 64-bit value: ${node.kind}`);
   const bits = bitsOf(node);
-  if (!bits) return `lo=${word(o, offset, loose)};hi=${word(o, offset + 4, loose)};`;
+  if (!bits) return `lo=${readWord(o, offset, loose)};hi=${readWord(o, offset + 4, loose)};`;
   const { shift, width } = bits;
   const bytes = Math.ceil((shift + width) / 8);
   const byte = (i: number): string => (i < bytes ? `u8[${at(o, offset + i)}]` : '0');

@@ -234,7 +234,7 @@ export class RingSource {
   /** ms that records may wait for others at high rates. A share of the ring that fills ends it. */
   private get longestNap(): number {
     const { plan, followed } = this.options;
-    return plan.ndjson || plan.columns || followed() ? NAP_MAX_MS : NAP_MAX_FOLDED_MS;
+    return plan.ndjson || plan.columns !== 'none' || followed() ? NAP_MAX_MS : NAP_MAX_FOLDED_MS;
   }
 
   private backOff(): number {

@@ -163,7 +163,7 @@ function addBuffers({ output, followed }: DrainResult | ReadResult, buffers: Set
   if (output.columns) {
     add(output.columns.timestamps);
     for (const column of output.columns.columns) {
-      if (column.kind === 'number') add(column.values);
+      if (column.kind !== 'text') add(column.values);
       else {
         add(column.offsets);
         add(column.bytes);

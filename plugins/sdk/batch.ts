@@ -1,5 +1,6 @@
 import type { ColumnSet } from './columns.js';
 import { FormNotDeclaredError } from './form-error.js';
+import type { RowSet } from './raw-column.js';
 import { EventRow, type Row } from './row.js';
 import { type RowReader, rowReader } from './row-reader.js';
 import type { EventForm } from './sink.js';
@@ -15,8 +16,8 @@ export interface EventBatchData {
   readonly ndjson?: Uint8Array;
   /** End offset of each line in `ndjson`, after its \n. */
   readonly lineEnds?: Uint32Array;
-  /** What the forms `columns` and `rows` are read from. */
-  readonly columns?: ColumnSet;
+  /** What the forms `columns` and `rows` are read from; only rows, where it is raw. */
+  readonly columns?: RowSet;
 }
 
 /** What one sink may see of a batch: its own declaration, resolved. */
@@ -66,7 +67,8 @@ export class EventBatch {
   }
 
   get columns(): ColumnSet {
-    return this.#form('columns', this.data.columns);
+    const { columns } = this.data;
+    return this.#form('columns', columns && 'raw' in columns ? undefined : columns);
   }
 
   /**

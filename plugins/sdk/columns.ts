@@ -3,14 +3,14 @@
  * Plain data. The arrays are views, of one buffer perhaps: look at an array and not at its `buffer`, and copy what you
  * transfer to a thread of your own.
  */
-export interface ColumnSet {
+export interface ColumnSet<C = Column> {
   readonly rows: number;
   /** Unix time of each event, ns. */
   readonly timestamps: BigInt64Array;
-  readonly columns: readonly Column[];
+  readonly columns: readonly C[];
 }
 
-interface ColumnBase {
+export interface ColumnBase {
   /**
    * Names from the record's root to the field; `'[]'` stands for "each element of the array":
    * `['addr','port']`, `['stack','[]']`.

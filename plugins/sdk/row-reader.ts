@@ -1,5 +1,7 @@
 import { isAscii } from 'node:buffer';
-import type { Column, ColumnSet, NumberColumn, TextColumn } from './columns.js';
+import type { Column, NumberColumn, TextColumn } from './columns.js';
+import type { RawColumn, RowSet } from './raw-column.js';
+import { rawReader } from './raw-reader.js';
 import type { FieldValue } from './row.js';
 
 /** Reads the data of row `index` of one column set. */
@@ -37,7 +39,7 @@ const factories = new Map<string, ReaderFactory>();
  * literals are what V8 builds fastest; names reach it only as JSON string literals, and `__proto__` as a computed key,
  * so that they are names and nothing else.
  */
-export function rowReader(set: ColumnSet, numbers: 'bigint' | 'safe'): RowReader {
+export function rowReader(set: RowSet, numbers: 'bigint' | 'safe'): RowReader {
   const accesses = set.columns.map((column) => access(column, numbers));
   const shape = JSON.stringify(set.columns.map(({ path, dims }, index) => [path, dims, accesses[index]]));
   let factory = factories.get(shape);
@@ -49,8 +51,8 @@ export function rowReader(set: ColumnSet, numbers: 'bigint' | 'safe'): RowReader
   return factory(set.columns.map((column, index) => accessor(column, accesses[index]!, numbers)));
 }
 
-function access(column: Column, numbers: 'bigint' | 'safe'): Access {
-  if (column.kind === 'text') return 'call';
+function access(column: Column | RawColumn, numbers: 'bigint' | 'safe'): Access {
+  if (column.kind !== 'number') return 'call';
   if (column.format === 'bool') return 'bool';
   if (column.format === 'enum' || column.format === 'pointer') return 'call';
   return numbers === 'safe' && isWide(column.values) ? 'number' : 'direct';
@@ -60,7 +62,8 @@ function isWide(values: NumberColumn['values']): values is BigInt64Array | BigUi
   return values instanceof BigInt64Array || values instanceof BigUint64Array;
 }
 
-function accessor(column: Column, kind: Access, numbers: 'bigint' | 'safe'): Accessor {
+function accessor(column: Column | RawColumn, kind: Access, numbers: 'bigint' | 'safe'): Accessor {
+  if (column.kind === 'raw') return rawReader(column);
   if (column.kind === 'text') {
     const text = textReader(column);
     if (column.format !== 'int') return text;
@@ -127,7 +130,7 @@ function longTexts(buffer: Buffer): (start: number, end: number) => string {
   };
 }
 
-function generate(columns: readonly Column[], accesses: readonly Access[]): ReaderFactory {
+function generate(columns: readonly (Column | RawColumn)[], accesses: readonly Access[]): ReaderFactory {
   const functions: string[] = [];
   const body = expression(tree(columns, accesses), 'i', functions);
   const names = columns.map((_, index) => `c${index}`).join(', ');
@@ -135,7 +138,7 @@ function generate(columns: readonly Column[], accesses: readonly Access[]): Read
   return new Function('columns', source) as ReaderFactory;
 }
 
-function tree(columns: readonly Column[], accesses: readonly Access[]): Node {
+function tree(columns: readonly (Column | RawColumn)[], accesses: readonly Access[]): Node {
   let root: Node | undefined = columns.length === 0 ? { kind: 'struct', fields: new Map() } : undefined;
   columns.forEach((column, index) => {
     root = insert(root, column, 0, 0, { kind: 'leaf', column: index, access: accesses[index]! });
@@ -143,7 +146,13 @@ function tree(columns: readonly Column[], accesses: readonly Access[]): Node {
   return root!;
 }
 
-function insert(node: Node | undefined, column: Column, at: number, dim: number, leaf: Leaf): Node {
+function insert(
+  node: Node | undefined,
+  column: Column | RawColumn,
+  at: number,
+  dim: number,
+  leaf: Leaf,
+): Node {
   const name = column.path[at];
   if (name === undefined) {
     if (node !== undefined) throw conflict(column);
@@ -162,7 +171,7 @@ function insert(node: Node | undefined, column: Column, at: number, dim: number,
   return struct;
 }
 
-function conflict(column: Column): Error {
+function conflict(column: Column | RawColumn): Error {
   return new Error(`column ${JSON.stringify(column.path)} does not fit the other columns of its batch`);
 }
 

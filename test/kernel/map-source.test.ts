@@ -52,7 +52,7 @@ async function open(map: string, { interval = 60_000, broken = false, onDemand =
       source: 'entry',
       labels: {},
       ndjson: true,
-      columns: false,
+      columns: 'none',
       ...(broken
         ? {
             group: {

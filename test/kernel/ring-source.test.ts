@@ -52,7 +52,7 @@ class Rig {
         source: 'ring',
         labels: {},
         ndjson: true,
-        columns: false,
+        columns: 'none',
       },
       tail: 1000,
       clock: clockOffsets,

@@ -3,6 +3,7 @@ import type { Layout, MapSpec, ObjectSpec } from '../../bpf/index.js';
 import { compilePlan, DecodeError, type DecodePlan, suggest } from '../../decode/index.js';
 import { familyClash, MetricsError, type SeriesSource } from '../../metrics/index.js';
 import { messageOf } from '../error.js';
+import type { EventForms } from './event-forms.js';
 import { groupOf } from './group.js';
 import { LOST_MAP } from './lost-slots.js';
 import { Faults, PlanError, type Problem } from './problem.js';
@@ -22,16 +23,13 @@ export interface MapPlan {
   readonly onDemand: boolean;
 }
 
-export interface PlanContext {
+export interface PlanContext extends EventForms {
   readonly probe: string;
   /** Keys of the probe in the config. */
   readonly path: ConfigPath;
   readonly maps: Readonly<Record<string, MapConfig>>;
   /** On everything that leaves the agent. */
   readonly labels: Readonly<Record<string, string>>;
-  /** Forms that this probe's sinks want of events. */
-  readonly ndjson: boolean;
-  readonly columns: boolean;
   /** Layout of a `struct T` that the object knows, for rings that name no record type. */
   readonly layoutOf: (typeName: string) => Layout;
 }
@@ -141,7 +139,7 @@ function planMap(
     source,
     labels: context.labels,
     ndjson: kind === 'event' && context.ndjson,
-    columns: kind === 'event' && context.columns,
+    columns: kind === 'event' ? context.columns : 'none',
     ...(config.filter === undefined ? {} : { filter: config.filter }),
     ...(timestamp ? { timestamp } : {}),
     ...(group ? { group: group.plan } : {}),

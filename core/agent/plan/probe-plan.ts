@@ -2,6 +2,7 @@ import type { ConfigPath, ProbeConfig } from '../../../config/index.js';
 import { type ObjectSpec, recordLayout } from '../../bpf/index.js';
 import { unattachable } from '../../kernel/index.js';
 import type { ProbeImage } from '../probe/probe-image.js';
+import type { EventForms } from './event-forms.js';
 import { type MapPlan, planMaps } from './map-plan.js';
 import { type ParamPlan, planParams } from './params.js';
 import type { Problem } from './problem.js';
@@ -21,7 +22,7 @@ export function planProbe(
   config: ProbeConfig,
   path: ConfigPath,
   image: ProbeImage,
-  forms: { ndjson: boolean; columns: boolean },
+  forms: EventForms,
   labels: Readonly<Record<string, string>>,
   isPinned = false,
 ): ProbePlan {

@@ -1,4 +1,4 @@
-import type { Column } from '../../../plugins/sdk/index.js';
+import { type Column, MOST_RAW_WORDS, type RawColumn } from '../../../plugins/sdk/index.js';
 import type { Layout, ScalarNode } from '../../bpf/index.js';
 import { type ColumnLeaf, columnLeaves } from '../leaves.js';
 import { isHuge, isNarrow, isSigned } from '../read.js';
@@ -10,6 +10,8 @@ type Values = Extract<Column, { kind: 'number' }>['values'];
 export interface ColumnBuilder {
   readonly leaf: ColumnLeaf;
   readonly perRow: number;
+  /** 32-bit words of a value that is not rendered; else 0. */
+  readonly rawWords: number;
   values?: Values;
   /** 64-bit values as pairs of words. */
   words?: Uint32Array;
@@ -18,7 +20,7 @@ export interface ColumnBuilder {
   begin(rows: number): void;
   /** Bytes of each array of the column, in the order in which `finish` packs them. */
   sizes(rows: number): readonly number[];
-  finish(rows: number, packed: Packed): Column;
+  finish(rows: number, packed: Packed): Column | RawColumn;
   /** Keep nothing for the next batch. */
   forget(): void;
 }
@@ -62,27 +64,33 @@ export class TextBuilder {
   }
 }
 
-export function columnBuilders(record: Layout): ColumnBuilder[] {
+/** `raw`: short texts and addresses are left to their reader. */
+export function columnBuilders(record: Layout, raw: boolean): ColumnBuilder[] {
   return columnLeaves(record).map((leaf) => {
     const perRow = leaf.dims.reduce((product, length) => product * length, 1);
-    const make = arrayOf(leaf.node);
+    const rawWords = raw ? wordsOf(leaf.node) : 0;
+    const width = Math.max(1, rawWords);
+    const make = rawWords > 0 ? (length: number) => new Uint32Array(length) : arrayOf(leaf.node);
     const base = { path: leaf.path, dims: leaf.dims };
     const builder: ColumnBuilder = {
       leaf,
       perRow,
+      rawWords,
       begin(rows) {
         if (!make) {
           this.text ??= new TextBuilder();
           this.text.begin(rows * perRow);
-        } else if (!this.values || this.values.length < rows * perRow) {
-          const values = make(rows * perRow);
+        } else if (!this.values || this.values.length < rows * perRow * width) {
+          const values = make(rows * perRow * width);
           this.values = values;
           if (values.BYTES_PER_ELEMENT === 8) this.words = new Uint32Array(values.buffer);
         }
       },
       sizes(rows) {
         const values = rows * perRow;
-        return this.values ? [values * this.values.BYTES_PER_ELEMENT] : [(values + 1) * 4, this.text!.p];
+        return this.values
+          ? [values * width * this.values.BYTES_PER_ELEMENT]
+          : [(values + 1) * 4, this.text!.p];
       },
       forget() {
         delete builder.values;
@@ -92,6 +100,14 @@ export function columnBuilders(record: Layout): ColumnBuilder[] {
       finish(rows, packed) {
         const { node } = leaf;
         const values = rows * perRow;
+        if (this.values && rawWords > 0)
+          return {
+            kind: 'raw',
+            ...base,
+            format: node.kind === 'address' ? 'ipv4' : 'text',
+            width,
+            values: packed.copy(this.values as Uint32Array, values * width),
+          };
         if (this.values) {
           const format = formatOf(node);
           return {
@@ -118,6 +134,14 @@ export function columnBuilders(record: Layout): ColumnBuilder[] {
     };
     return builder;
   });
+}
+
+/** Words of a text that is short, or of an address, where they are whole ones; else 0. */
+function wordsOf(node: ScalarNode): number {
+  if (node.kind === 'address') return node.family === 'ipv4' ? 1 : 0;
+  if (node.kind !== 'string' || node.size % 4 !== 0) return 0;
+  const words = node.size / 4;
+  return words <= MOST_RAW_WORDS ? words : 0;
 }
 
 function formatOf(node: ScalarNode): Extract<Column, { kind: 'number' }>['format'] {

@@ -1,8 +1,8 @@
-import type { ColumnSet } from '../../../plugins/sdk/index.js';
+import type { RowSet } from '../../../plugins/sdk/index.js';
 import type { ScalarNode } from '../../bpf/index.js';
 import { generate } from '../generate.js';
 import type { ClockOffsets, DecodePlan } from '../plan.js';
-import { isHuge, isNarrow, type Memory, readBool, readNarrow, readWide } from '../read.js';
+import { isHuge, isNarrow, type Memory, readBool, readNarrow, readWide, readWord } from '../read.js';
 import type { RecordTime } from '../record-time.js';
 import type { Selected } from '../selector.js';
 import { TABLE_RECORDS } from '../worker-limits.js';
@@ -22,13 +22,15 @@ type Fill = (
 export class ColumnFiller {
   private readonly builders: ColumnBuilder[];
   private readonly run: Fill;
+  private readonly isRaw: boolean;
   private timestamps = new BigInt64Array(0);
 
   constructor(
     plan: DecodePlan,
     private readonly time: RecordTime,
   ) {
-    this.builders = columnBuilders(plan.record);
+    this.isRaw = plan.columns === 'raw';
+    this.builders = columnBuilders(plan.record, this.isRaw);
     this.run = generate(
       'm,sel,count,a,w,x',
       `let p=0,b,t;for(let r=0;r<count;r++){const o=sel[r];${rowSource(this.builders)}}`,
@@ -41,7 +43,7 @@ export class ColumnFiller {
     clock: ClockOffsets,
     drain: bigint,
     spare?: ArrayBuffer | null,
-  ): ColumnSet {
+  ): RowSet {
     const { builders, time } = this;
     for (const builder of builders) builder.begin(count);
     this.run(
@@ -67,7 +69,8 @@ export class ColumnFiller {
       rows: count,
       timestamps: packed.copy(timestamps, count),
       columns: builders.map((builder) => builder.finish(count, packed)),
-    };
+      ...(this.isRaw ? { raw: true } : {}),
+    } as RowSet;
     // The first read of a large map; no drain has so many.
     if (count > TABLE_RECORDS) {
       this.timestamps = new BigInt64Array(0);
@@ -80,9 +83,9 @@ export class ColumnFiller {
 /** Source that stores row `r` of the record at `o`. `a[i]` are typed arrays, `w[i]` words, `x[i]` text builders. */
 function rowSource(builders: readonly ColumnBuilder[]): string {
   return builders
-    .map(({ leaf, perRow }, column) => {
+    .map(({ leaf, perRow, rawWords }, column) => {
       const { dims, strides, node, offset } = leaf;
-      if (dims.length === 0) return store(node, column, 'o', offset, 'r', false);
+      if (dims.length === 0) return store(node, column, 'o', offset, 'r', false, rawWords);
       const loose = offset % 8 !== 0 || strides.some((stride) => stride % 8 !== 0);
       let inner = `o`;
       let open = '';
@@ -90,7 +93,7 @@ function rowSource(builders: readonly ColumnBuilder[]): string {
         open += `for(let index${d}=0,at${d}=${inner}+${d === 0 ? offset : 0};index${d}<${length};index${d}++,at${d}+=${strides[d]}){`;
         inner = `at${d}`;
       });
-      return `{let n=r*${perRow};${open}${store(node, column, inner, 0, 'n', loose)}n++;${'}'.repeat(dims.length)}}`;
+      return `{let n=r*${perRow};${open}${store(node, column, inner, 0, 'n', loose, rawWords)}n++;${'}'.repeat(dims.length)}}`;
     })
     .join('\n');
 }
@@ -102,10 +105,18 @@ function store(
   offset: number,
   index: string,
   loose: boolean,
+  rawWords: number,
 ): string {
   const here = `${o}+${offset}`;
   const text = (room: number, write: string): string =>
     `t=x[${column}];b=t.room(${room});p=t.p;${write}t.end(p);`;
+  const raw = (): string => {
+    let stores = '';
+    for (let i = 0; i < rawWords; i++)
+      stores += `a[${column}][${rawWords}*(${index})+${i}]=${readWord(o, offset + 4 * i, loose)};`;
+    return stores;
+  };
+  if (rawWords > 0) return raw();
   if (node.kind === 'string')
     return text(3 * node.size + 4, `p=copyText(b,t.view,p,u8,view,${here},${node.size});`);
   if (node.kind === 'address' && node.family === 'ipv4') return text(17, `p=writeIpv4(t.view,p,u8,${here});`);

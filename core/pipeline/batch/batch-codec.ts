@@ -1,4 +1,11 @@
-import type { Accepts, Column, EventBatchData, NumberColumn } from '../../../plugins/sdk/index.js';
+import type {
+  Accepts,
+  Column,
+  EventBatchData,
+  NumberColumn,
+  RawColumn,
+  RowSet,
+} from '../../../plugins/sdk/index.js';
 
 const ARRAYS = {
   Int8Array,
@@ -13,12 +20,15 @@ const ARRAYS = {
   Float64Array,
 } as const;
 type ArrayName = keyof typeof ARRAYS;
+type AnyColumn = Column | RawColumn;
 
 /** A column without its contents. */
 interface ColumnMeta extends Omit<NumberColumn, 'kind' | 'values' | 'format'> {
-  readonly kind: Column['kind'];
+  readonly kind: AnyColumn['kind'];
   readonly format?: string;
   readonly array?: ArrayName;
+  /** Of a raw column. */
+  readonly width?: number;
 }
 
 interface Meta {
@@ -59,7 +69,7 @@ export function encodeBatch(batch: EventBatchData, accepts: Accepts): EncodedBat
   if (set) {
     add(set.timestamps);
     for (const column of set.columns) {
-      if (column.kind === 'number') add(column.values);
+      if (column.kind !== 'text') add(column.values);
       else {
         add(column.offsets);
         add(column.bytes);
@@ -70,10 +80,11 @@ export function encodeBatch(batch: EventBatchData, accepts: Accepts): EncodedBat
   return { meta: JSON.stringify(meta), body };
 }
 
-function describe(column: Column): ColumnMeta {
+function describe(column: AnyColumn): ColumnMeta {
   const { kind, path, dims, format } = column;
   const shared = { kind, path, dims, ...(format === undefined ? {} : { format }) };
   if (column.kind === 'text') return shared;
+  if (column.kind === 'raw') return { ...shared, array: 'Uint32Array', width: column.width };
   const array = column.values.constructor.name as ArrayName;
   return { ...shared, array, ...(column.names ? { names: column.names } : {}) };
 }
@@ -116,22 +127,27 @@ export function decodeBatch(count: number, meta: string, body: Uint8Array): Even
             rows: count,
             timestamps: next('BigInt64Array'),
             columns: columns.map((column) => restore(column, next)),
-          },
+            ...(columns.some(({ kind }) => kind === 'raw') ? { raw: true } : {}),
+          } as RowSet,
         }
       : {}),
   };
 }
 
-function restore({ array, ...column }: ColumnMeta, next: (name: ArrayName) => ArrayBufferView): Column {
+function restore({ array, ...column }: ColumnMeta, next: (name: ArrayName) => ArrayBufferView): AnyColumn {
   if (column.kind === 'text')
-    return { ...column, offsets: next('Uint32Array'), bytes: next('Uint8Array') } as Column;
+    return { ...column, offsets: next('Uint32Array'), bytes: next('Uint8Array') } as AnyColumn;
   if (array === undefined || !Object.hasOwn(ARRAYS, array)) throw new Error('a column of unknown numbers');
-  return { ...column, values: next(array) } as Column;
+  return { ...column, values: next(array) } as AnyColumn;
 }
 
 /** The forms that the sink wants and a batch of an earlier run does not have. */
 export function missingForms(batch: EventBatchData, accepts: Accepts): readonly string[] {
-  return (accepts.events || []).filter((form) =>
-    form === 'ndjson' ? batch.ndjson === undefined : batch.columns === undefined,
-  );
+  const { ndjson, columns } = batch;
+  const has = {
+    ndjson: ndjson !== undefined,
+    columns: columns !== undefined && !('raw' in columns),
+    rows: columns !== undefined,
+  };
+  return (accepts.events || []).filter((form) => !has[form]);
 }

@@ -1,8 +1,9 @@
 import type {
   Column,
-  ColumnSet,
   EventBatchData,
   NumberColumn,
+  RawColumn,
+  RowSet,
   TextColumn,
 } from '../../../plugins/sdk/index.js';
 
@@ -40,12 +41,14 @@ export function merge(batches: readonly EventBatchData[]): EventBatchData {
   };
 }
 
+type AnyColumn = Column | RawColumn;
 type Numbers = NumberColumn['values'];
 type NumbersOf = new (length: number) => Numbers;
 
-function mergeColumns(sets: readonly ColumnSet[]): ColumnSet {
-  const [first] = sets as readonly [ColumnSet, ...ColumnSet[]];
+function mergeColumns(sets: readonly RowSet[]): RowSet {
+  const [first] = sets as readonly [RowSet, ...RowSet[]];
   return {
+    ...first,
     rows: sets.reduce((sum, set) => sum + set.rows, 0),
     timestamps: joinedNumbers(sets.map((set) => set.timestamps)) as BigInt64Array,
     columns: first.columns.map((column, index) =>
@@ -54,15 +57,15 @@ function mergeColumns(sets: readonly ColumnSet[]): ColumnSet {
         sets.map((set) => set.columns[index]!),
       ),
     ),
-  };
+  } as RowSet;
 }
 
-function mergeColumn(first: Column, all: readonly Column[]): Column {
-  if (first.kind === 'number')
+function mergeColumn(first: AnyColumn, all: readonly AnyColumn[]): AnyColumn {
+  if (first.kind !== 'text')
     return {
       ...first,
       values: joinedNumbers((all as readonly NumberColumn[]).map((column) => column.values)),
-    };
+    } as AnyColumn;
   const texts = all as readonly TextColumn[];
   return {
     ...first,
@@ -112,18 +115,20 @@ function joinedOffsets(columns: readonly TextColumn[]): Uint32Array {
   return all;
 }
 
-function sameColumns(a: ColumnSet | undefined, b: ColumnSet | undefined): boolean {
+function sameColumns(a: RowSet | undefined, b: RowSet | undefined): boolean {
   if (!a || !b) return a === b;
   return (
+    'raw' in a === 'raw' in b &&
     a.columns.length === b.columns.length &&
     a.columns.every((column, index) => sameColumn(column, b.columns[index]!))
   );
 }
 
-function sameColumn(a: Column, b: Column): boolean {
+function sameColumn(a: AnyColumn, b: AnyColumn): boolean {
   if (a.kind !== b.kind || a.format !== b.format) return false;
   if (!sameList(a.path, b.path) || !sameList(a.dims, b.dims)) return false;
-  if (a.kind === 'text' || b.kind === 'text') return true;
+  if (a.kind === 'raw') return a.width === (b as RawColumn).width;
+  if (a.kind === 'text' || b.kind !== 'number') return true;
   return a.values.constructor === b.values.constructor && sameRecord(a.names, b.names);
 }
 

@@ -12,9 +12,9 @@ export function sizeOf(batch: EventBatchData): number {
     for (const column of batch.columns.columns) {
       bytes +=
         COLUMN_BYTES +
-        (column.kind === 'number'
-          ? column.values.byteLength
-          : column.offsets.byteLength + column.bytes.byteLength);
+        (column.kind === 'text'
+          ? column.offsets.byteLength + column.bytes.byteLength
+          : column.values.byteLength);
     }
   }
   return bytes;

@@ -1,4 +1,4 @@
-import type { Column, ColumnSet, EventBatchData } from '../../../plugins/sdk/index.js';
+import type { Column, EventBatchData, RawColumn, RowSet } from '../../../plugins/sdk/index.js';
 import { sizeOf } from './size.js';
 
 /**
@@ -44,17 +44,19 @@ function lines(
   };
 }
 
-function rows(set: ColumnSet, from: number, to: number): ColumnSet {
+function rows(set: RowSet, from: number, to: number): RowSet {
   return {
+    ...set,
     rows: to - from,
     timestamps: set.timestamps.subarray(from, to),
     columns: set.columns.map((column) => cut(column, from, to)),
-  };
+  } as RowSet;
 }
 
-function cut(column: Column, from: number, to: number): Column {
-  const width = column.dims.reduce((product, dim) => product * dim, 1);
+function cut(column: Column | RawColumn, from: number, to: number): Column | RawColumn {
+  const width = column.dims.reduce((product, dim) => product * dim, column.kind === 'raw' ? column.width : 1);
   const [first, last] = [from * width, to * width];
+  if (column.kind === 'raw') return { ...column, values: column.values.subarray(first, last) };
   if (column.kind === 'number') return { ...column, values: column.values.subarray(first, last) };
   const start = column.offsets[first] ?? 0;
   return {

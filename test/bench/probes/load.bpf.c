@@ -90,7 +90,8 @@ static long make(__u32 i, struct counts *counts)
 		return 0;
 	*taken += 1;
 	record->pid = seq % GROUPS;
-	record->daddr = 0x0a01000a;
+	// As many as there are pids, in network order: 10.1.0.0 and the next ones.
+	record->daddr = 0x010a | (record->pid >> 8 & 0xff) << 16 | record->pid << 24;
 	record->seq = seq;
 	record->ret = -(int)(seq & 1);
 #ifndef SMALL

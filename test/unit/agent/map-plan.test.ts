@@ -47,7 +47,7 @@ function plan(
       maps: { [name]: { interval: 1000, maxSeries: 100, ...config } },
       labels: {},
       ndjson: true,
-      columns: false,
+      columns: 'none',
       layoutOf: () => {
         throw new Error('no types');
       },

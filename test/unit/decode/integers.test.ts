@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { IntNode, Layout, LayoutNode, ScalarNode } from '../../../core/bpf/index.js';
 import { compilePlan, type GroupPlan } from '../../../core/decode/index.js';
+import type { Column } from '../../../plugins/sdk/index.js';
 import { NO_OFFSET, planOf, recordSet } from './records.js';
 
 const FC = { numRuns: Number(process.env.FC_RUNS ?? 600) };
@@ -96,12 +97,14 @@ describe('integers of every size, at every offset, and bit fields', () => {
   it('keep their value in a line and in a row', () => {
     fc.assert(
       fc.property(field, (one) => {
-        const decoder = compilePlan(planOf(around(one.node, one.offset), { ndjson: true, columns: true }));
+        const decoder = compilePlan(
+          planOf(around(one.node, one.offset), { ndjson: true, columns: 'rendered' }),
+        );
         const records = one.values.map((value) => bytesOf(value, one.node, one.offset, one.noise));
         const { ndjson, columns } = decoder.decode(recordSet(records), NO_OFFSET, 0n);
         const lines = Buffer.from(ndjson!).toString().trimEnd().split('\n');
         expect(lines.map((line) => /"x":(-?\d+)/.exec(line)?.[1])).toEqual(one.values.map(String));
-        const [column] = columns!.columns;
+        const [column] = columns!.columns as readonly Column[];
         const shown =
           column!.kind === 'number'
             ? Array.from(column!.values, String)

@@ -14,7 +14,7 @@ const LAYOUT: Layout = {
 };
 
 it('keeps nothing of a drain that cannot be rendered for followers: its records come again', () => {
-  const form = new MapForms(planOf(LAYOUT, { columns: true }), 10);
+  const form = new MapForms(planOf(LAYOUT, { columns: 'rendered' }), 10);
   const records = recordSet([Uint8Array.of(7, 0, 0, 0)]);
   const drain = () => {
     const output = form.decode(records, NO_OFFSET, 1n);

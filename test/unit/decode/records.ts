@@ -38,7 +38,7 @@ export function planOf(record: Layout, more: Partial<DecodePlan> = {}): DecodePl
     source: 'ring',
     labels: {},
     ndjson: false,
-    columns: false,
+    columns: 'none',
     ...more,
   };
 }

@@ -61,7 +61,7 @@ describe('what is no small drain', () => {
       source: 'ring',
       labels: {},
       ndjson: !group,
-      columns: false,
+      columns: 'none',
       record: { size, typeName: 'r', root },
       ...(group ? { group: { kind: 'counter', labels: [], values: [], maxSeries: 10 } } : {}),
     }) as unknown as DecodePlan;

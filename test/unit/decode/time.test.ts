@@ -16,7 +16,7 @@ const LAYOUT: Layout = {
 
 function timestamp(at: bigint, offset: bigint, clock: 'ktime' | 'boottime' = 'ktime'): string {
   const decoder = compilePlan(
-    planOf(LAYOUT, { ndjson: true, columns: true, timestamp: { path: ['at'], clock } }),
+    planOf(LAYOUT, { ndjson: true, columns: 'rendered', timestamp: { path: ['at'], clock } }),
   );
   const bytes = Buffer.alloc(8);
   bytes.writeBigUInt64LE(at);
@@ -41,7 +41,7 @@ it.each([
   [-1_000_000_000n, '1969-12-31T23:59:59.000000000Z'],
   [0n, '1970-01-01T00:00:00.000000000Z'],
 ])('of the drain may be before 1970: %s', (drain, text) => {
-  const decoder = compilePlan(planOf(LAYOUT, { ndjson: true, columns: true }));
+  const decoder = compilePlan(planOf(LAYOUT, { ndjson: true, columns: 'rendered' }));
   const { ndjson, columns } = decoder.decode(
     recordSet([Buffer.alloc(8)]),
     { ktime: 0n, boottime: 0n },

@@ -31,7 +31,7 @@ function rig(expire?: number) {
     source: 'ring',
     labels: {},
     ndjson: false,
-    columns: false,
+    columns: 'none',
     group,
   } as const;
   let decoder = compilePlan(plan);

@@ -15,7 +15,7 @@ describe('batches', () => {
         fc.integer({ min: 1, max: 12 }),
         fc.integer({ min: 1, max: 4_000 }),
         (events, maxEvents, maxBytes) => {
-          const pieces = split(batchOfEvents(events), maxEvents, maxBytes);
+          const pieces = split(batchOfEvents(events, {}, true), maxEvents, maxBytes);
           for (const piece of pieces) expect(piece.count).toBeLessThanOrEqual(maxEvents);
           expect(pieces.every((piece) => canMerge(pieces[0]!, piece))).toBe(true);
           expect(pieces.flatMap(eventsOf)).toEqual(events);
@@ -33,6 +33,7 @@ describe('batches', () => {
       state: 1,
       pair: [0n, 0n] as const,
       text: '',
+      names: [0n, 0n] as const,
     }));
     const pieces = split(batchOfEvents(events), 1_000, 6_000);
     expect(pieces.length).toBeGreaterThan(3);
@@ -46,6 +47,7 @@ describe('batches', () => {
     ['other labels', { labels: { node: 'other' } }],
     ['no lines', { ndjson: undefined, lineEnds: undefined }],
     ['no columns', { columns: undefined }],
+    ['raw columns', batchOfEvents([], {}, true)],
   ])('with %s stay apart', (_what, more) => {
     const event = fc.sample(anyEvent, 1);
     expect(canMerge(batchOfEvents(event), batchOfEvents(event, more as never))).toBe(false);

@@ -13,11 +13,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it, vi } from 'vitest';
-import { decodeBatch, encodeBatch } from '../../../core/pipeline/batch/batch-codec.js';
+import { decodeBatch, encodeBatch, missingForms } from '../../../core/pipeline/batch/batch-codec.js';
 import { DiskStore, type DiskStoreOptions } from '../../../core/pipeline/buffer/disk-store.js';
 import { SegmentLog } from '../../../core/pipeline/buffer/segment-log.js';
 import type { Item } from '../../../core/pipeline/store.js';
-import type { EventBatchData } from '../../../plugins/sdk/index.js';
+import type { EventBatchData, EventForm } from '../../../plugins/sdk/index.js';
 import { anyEvent, batchOfEvents, eventsOf } from './any-batch.js';
 
 const root = mkdtempSync(join(tmpdir(), 'bee-buffer-'));
@@ -156,15 +156,15 @@ const range = (from: number, to: number): number[] => Array.from({ length: to - 
 describe('a batch on the disk', () => {
   it('is the same when it is read back, in every form', () => {
     fc.assert(
-      fc.property(fc.array(anyEvent, { minLength: 1, maxLength: 20 }), (events) => {
-        const { meta, body } = encodeBatch(batchOfEvents(events), {
+      fc.property(fc.array(anyEvent, { minLength: 1, maxLength: 20 }), fc.boolean(), (events, raw) => {
+        const { meta, body } = encodeBatch(batchOfEvents(events, {}, raw), {
           events: ['ndjson', 'rows'],
           metrics: false,
         });
         const bytes = new Uint8Array(Buffer.concat(body));
         const batch = decodeBatch(events.length, meta, bytes);
-        expect(eventsOf(batch)).toEqual(events);
-        expect(batch).toEqual(batchOfEvents(events));
+        if (raw) expect(eventsOf(batch)).toEqual(events);
+        expect(batch).toEqual(batchOfEvents(events, {}, raw));
       }),
     );
   });
@@ -177,6 +177,14 @@ describe('a batch on the disk', () => {
     };
     expect(back(['ndjson'])).toEqual({ ...batch, columns: undefined });
     expect(back(['columns'])).toEqual({ ...batch, ndjson: undefined, lineEnds: undefined });
+  });
+
+  it('has no columns for a sink that wants them where those that kept it read only rows', () => {
+    const wanting = (...events: EventForm[]) => ({ events, metrics: false });
+    const batch = batchOfEvents(fc.sample(anyEvent, 3), {}, true);
+    expect(missingForms(batch, wanting('rows', 'ndjson'))).toEqual([]);
+    expect(missingForms(batch, wanting('rows', 'columns'))).toEqual(['columns']);
+    expect(missingForms(batchOfEvents([]), wanting('rows', 'columns'))).toEqual([]);
   });
 });
 
@@ -421,6 +429,18 @@ describe('a disk buffer', () => {
     await again.store.open();
     expect(again.recovered).toBe(70);
     expect(await again.takeAll()).toEqual(range(30, 110));
+    await again.close();
+  });
+
+  it('that is closed while it opens keeps what was pushed by then, and lets go of its folder', async () => {
+    const opened = new Opened(newFolder());
+    const opening = opened.store.open();
+    opened.store.push(numbered(0, 10));
+    await opened.store.close('shutdown', 0);
+    const again = await Opened.at(opened.folder);
+    expect([again.recovered, opened.lost]).toEqual([10, {}]);
+    expect(await again.takeAll()).toEqual(range(0, 10));
+    await opening;
     await again.close();
   });
 

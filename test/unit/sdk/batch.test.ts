@@ -7,6 +7,7 @@ import {
   FormNotDeclaredError,
   formatTimestamp,
   type NumberColumn,
+  type RawColumn,
   type Row,
 } from '../../../plugins/sdk/index.js';
 
@@ -263,6 +264,70 @@ describe('rows', () => {
       numbers(['a', '[]', 'y'], Uint8Array.of(1, 2), { dims: [2] }),
     ];
     expect(() => [...batch(1, lengths).rows()]).toThrow(/column \["a","\[\]","y"\]/);
+  });
+});
+
+describe('raw columns', () => {
+  const TEXTS = ['', 'sh', 'nginx', 'exactly-sixteen!', 'é', '\u00ff\u00fe', 'kworker/1:2', '\ufeffmark'];
+  const raw = (column: RawColumn, rows: number) =>
+    new EventBatch(
+      {
+        ...{ probe: 'p', map: 'm', labels: {}, count: rows },
+        columns: { raw: true, rows, timestamps: new BigInt64Array(rows), columns: [column] },
+      },
+      { forms: ['rows', 'columns'], numbers: 'bigint', sink: 'mine' },
+    );
+  const read = (column: RawColumn, rows: number) => [...raw(column, rows).rows()].map((row) => row.data.x);
+  const addresses = (values: Uint32Array): RawColumn => ({
+    ...{ kind: 'raw', format: 'ipv4', path: ['x'], dims: [], width: 1, values },
+  });
+
+  it('are addresses, each its own, however many there are', () => {
+    // More than are remembered, in an order that meets each again while others have taken its place.
+    const values = Uint32Array.from({ length: 50_000 }, (_, i) => Math.imul((i * 7) % 20_000, 0x01010101));
+    const expected = Array.from(values, (value) => new Uint8Array(Uint32Array.of(value).buffer).join('.'));
+    expect(read(addresses(values), values.length)).toEqual(expected);
+    expect(read(addresses(Uint32Array.of(0, 0xffffffff, 0x0100007f, 0)), 4)).toEqual([
+      ...['0.0.0.0', '255.255.255.255', '127.0.0.1', '0.0.0.0'],
+    ]);
+  });
+
+  it.each([1, 2, 3, 4])('are texts of %d words, up to their NUL, as UTF-8', (width) => {
+    const some = fc.constantFrom(...TEXTS).map((text) => Buffer.from(text));
+    const bytes = fc.oneof(some, fc.uint8Array({ maxLength: 16 }));
+    fc.assert(
+      fc.property(fc.array(bytes, { minLength: 1, maxLength: 50 }), fc.nat(255), (all, garbage) => {
+        const memory = new Uint8Array(all.length * width * 4);
+        const expected = all.map((value, i) => {
+          const place = memory.subarray(i * width * 4, (i + 1) * width * 4).fill(garbage);
+          place.set(value.subarray(0, place.length));
+          if (value.length < place.length) place[value.length] = 0;
+          const end = place.indexOf(0);
+          return new TextDecoder('utf-8', { ignoreBOM: true }).decode(
+            end < 0 ? place : place.subarray(0, end),
+          );
+        });
+        const values = new Uint32Array(memory.buffer);
+        const column: RawColumn = {
+          ...{ kind: 'raw', format: 'text', path: ['x'], dims: [] },
+          width,
+          values,
+        };
+        expect(read(column, all.length)).toEqual(expected);
+      }),
+    );
+  });
+
+  it('are texts, each its own, however many there are', () => {
+    const expected = Array.from({ length: 12_000 }, (_, i) => `${(i * 7) % 5_000}`.padStart(8, '0'));
+    const values = new Uint32Array(new TextEncoder().encode(expected.join('')).buffer);
+    const column: RawColumn = { kind: 'raw', format: 'text', path: ['x'], dims: [], width: 2, values };
+    expect(read(column, expected.length)).toEqual(expected);
+  });
+
+  it('are no columns', () => {
+    const batch = raw(addresses(Uint32Array.of(1)), 1);
+    expect(() => batch.columns).toThrow('sink "mine" declared the form "columns", but the host made a batch');
   });
 });
 

@@ -1,0 +1,25 @@
+import type { Column, ColumnBase, ColumnSet } from './columns.js';
+
+/** Words of a raw text at most: the name of a command has four (TASK_COMM_LEN, 16 bytes). */
+export const MOST_RAW_WORDS = 4;
+
+/**
+ * Short texts and addresses as the kernel wrote them, a fixed number of bytes each. Their text is made where a row is
+ * read: most are many rows', and are remembered there. Never in the form `columns`.
+ */
+export interface RawColumn extends ColumnBase {
+  readonly kind: 'raw';
+  /** `ipv4`: one word, in network order. `text`: a `char[]`, up to its NUL. */
+  readonly format: 'ipv4' | 'text';
+  /** Words of a value, 1 to {@link MOST_RAW_WORDS}. */
+  readonly width: number;
+  readonly values: Uint32Array;
+}
+
+/** What only rows can be read of. */
+export interface RawColumnSet extends ColumnSet<Column | RawColumn> {
+  readonly raw: true;
+}
+
+/** What rows can be read of. */
+export type RowSet = ColumnSet | RawColumnSet;
