@@ -1,8 +1,5 @@
 import type { Column, ColumnBase, ColumnSet } from './columns.js';
 
-/** Words of a raw text at most: the name of a command has four (TASK_COMM_LEN, 16 bytes). */
-export const MOST_RAW_WORDS = 4;
-
 /**
  * Short texts and addresses as the kernel wrote them, a fixed number of bytes each. Their text is made where a row is
  * read: most are many rows', and are remembered there. Never in the form `columns`.
@@ -11,8 +8,8 @@ export interface RawColumn extends ColumnBase {
   readonly kind: 'raw';
   /** `ipv4`: one word, in network order. `text`: a `char[]`, up to its NUL. */
   readonly format: 'ipv4' | 'text';
-  /** Words of a value, 1 to {@link MOST_RAW_WORDS}. */
-  readonly width: number;
+  /** Words of a value: the name of a command has four (TASK_COMM_LEN). */
+  readonly width: 1 | 2 | 3 | 4;
   readonly values: Uint32Array;
 }
 

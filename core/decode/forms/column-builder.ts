@@ -1,4 +1,4 @@
-import { type Column, MOST_RAW_WORDS, type RawColumn } from '../../../plugins/sdk/index.js';
+import type { Column, RawColumn } from '../../../plugins/sdk/index.js';
 import type { Layout, ScalarNode } from '../../bpf/index.js';
 import { type ColumnLeaf, columnLeaves } from '../leaves.js';
 import { isHuge, isNarrow, isSigned } from '../read.js';
@@ -6,12 +6,15 @@ import type { Packed } from './packed.js';
 
 type Values = Extract<Column, { kind: 'number' }>['values'];
 
+type RawWords = RawColumn['width'] | 0;
+const RAW_WORDS: readonly RawColumn['width'][] = [1, 2, 3, 4];
+
 /** What fills one column: a typed array, or text that grows. Both are kept for the next batch, and copied out. */
 export interface ColumnBuilder {
   readonly leaf: ColumnLeaf;
   readonly perRow: number;
   /** 32-bit words of a value that is not rendered; else 0. */
-  readonly rawWords: number;
+  readonly rawWords: RawWords;
   values?: Values;
   /** 64-bit values as pairs of words. */
   words?: Uint32Array;
@@ -68,8 +71,8 @@ export class TextBuilder {
 export function columnBuilders(record: Layout, raw: boolean): ColumnBuilder[] {
   return columnLeaves(record).map((leaf) => {
     const perRow = leaf.dims.reduce((product, length) => product * length, 1);
-    const rawWords = raw ? wordsOf(leaf.node) : 0;
-    const width = Math.max(1, rawWords);
+    const rawWords = raw ? rawWordsOf(leaf.node) : 0;
+    const width = rawWords || 1;
     const make = rawWords > 0 ? (length: number) => new Uint32Array(length) : arrayOf(leaf.node);
     const base = { path: leaf.path, dims: leaf.dims };
     const builder: ColumnBuilder = {
@@ -137,11 +140,9 @@ export function columnBuilders(record: Layout, raw: boolean): ColumnBuilder[] {
 }
 
 /** Words of a text that is short, or of an address, where they are whole ones; else 0. */
-function wordsOf(node: ScalarNode): number {
+function rawWordsOf(node: ScalarNode): RawWords {
   if (node.kind === 'address') return node.family === 'ipv4' ? 1 : 0;
-  if (node.kind !== 'string' || node.size % 4 !== 0) return 0;
-  const words = node.size / 4;
-  return words <= MOST_RAW_WORDS ? words : 0;
+  return (node.kind === 'string' && RAW_WORDS.find((words) => words * 4 === node.size)) || 0;
 }
 
 function formatOf(node: ScalarNode): Extract<Column, { kind: 'number' }>['format'] {

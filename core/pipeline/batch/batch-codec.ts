@@ -28,7 +28,7 @@ interface ColumnMeta extends Omit<NumberColumn, 'kind' | 'values' | 'format'> {
   readonly format?: string;
   readonly array?: ArrayName;
   /** Of a raw column. */
-  readonly width?: number;
+  readonly width?: RawColumn['width'];
 }
 
 interface Meta {

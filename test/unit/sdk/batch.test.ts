@@ -292,7 +292,7 @@ describe('raw columns', () => {
     ]);
   });
 
-  it.each([1, 2, 3, 4])('are texts of %d words, up to their NUL, as UTF-8', (width) => {
+  it.each([1, 2, 3, 4] as const)('are texts of %d words, up to their NUL, as UTF-8', (width) => {
     const some = fc.constantFrom(...TEXTS).map((text) => Buffer.from(text));
     const bytes = fc.oneof(some, fc.uint8Array({ maxLength: 16 }));
     fc.assert(
