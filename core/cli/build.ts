@@ -135,6 +135,7 @@ async function build(
     const kept = await keepObject(program, path, file, options, image !== undefined, context);
     compiled.push({ target: input.target, program, file: kept });
   }
+  warnOfMissing(compiled, terminal.error);
 
   // 3. Store them.
   host.signal.throwIfAborted();
@@ -181,15 +182,27 @@ async function putImage(
   return top.descriptor;
 }
 
+/** Once, for however many machines. */
+function warnOfMissing(compiled: readonly Compiled[], warn: (line: string) => void): void {
+  const missing = new Set(compiled.flatMap(({ program }) => missingFrom(program)));
+  if (missing.size === 0) return;
+  warn(
+    `warning: the program uses ${[...missing].join(', ')}, which it does not have, and eBPF has no C library: it will not load. memcmp, memcpy and the like become code of the program only where their length is constant.`,
+  );
+}
+
+function missingFrom(program: Uint8Array): readonly string[] {
+  try {
+    return unresolvedNames(program);
+  } catch (error) {
+    if (!(error instanceof BpfError)) throw error;
+    return [];
+  }
+}
+
 /** What the object says goes into the config. One that cannot be read makes an image without it. */
 function recordOf(program: Uint8Array, warn: (line: string) => void): Record<string, unknown> {
   try {
-    const missing = unresolvedNames(program);
-    if (missing.length > 0) {
-      warn(
-        `warning: the program uses ${missing.join(', ')}, which it does not have, and eBPF has no C library: it will not load. memcmp, memcpy and the like become code of the program only where their length is constant.`,
-      );
-    }
     return encodeRecord(summarise(program));
   } catch (error) {
     if (!(error instanceof BpfError)) throw error;

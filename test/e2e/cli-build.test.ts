@@ -158,6 +158,13 @@ char _license[] SEC("license") = "GPL";
       code: 0,
       stderr: expect.stringContaining('the program uses memcmp, which'),
     });
+    for (const more of [
+      ['--binary-only'],
+      ['localhost/calls:v2', '--arch', 'amd64,arm64', '--storage', store],
+    ]) {
+      const { stderr } = await bee(['build', 'calls.c', ...more], { cwd: folder });
+      expect(stderr.match(/the program uses memcmp, which/g)).toEqual([expect.anything()]);
+    }
     const ran = await bee(['run', 'localhost/calls:v1', '--no-tty', '--storage', store], { cwd: folder });
     expect(ran.code).not.toBe(0);
     expect(ran.stderr).toMatch(/^error: .*uses memcmp, which is not in the object/m);
