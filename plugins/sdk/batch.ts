@@ -1,6 +1,7 @@
 import type { ColumnSet } from './columns.js';
 import { FormNotDeclaredError } from './form-error.js';
 import type { RowSet } from './raw-column.js';
+import { rendered } from './rendered.js';
 import { EventRow, type Row } from './row.js';
 import { type RowReader, rowReader } from './row-reader.js';
 import type { EventForm } from './sink.js';
@@ -16,7 +17,7 @@ export interface EventBatchData {
   readonly ndjson?: Uint8Array;
   /** End offset of each line in `ndjson`, after its \n. */
   readonly lineEnds?: Uint32Array;
-  /** What the forms `columns` and `rows` are read from; only rows, where it is raw. */
+  /** What the forms `columns` and `rows` are read from. */
   readonly columns?: RowSet;
 }
 
@@ -34,6 +35,7 @@ export interface BatchView {
  */
 export class EventBatch {
   readonly kind = 'events';
+  #columns: ColumnSet | undefined;
 
   constructor(
     readonly data: EventBatchData,
@@ -67,8 +69,9 @@ export class EventBatch {
   }
 
   get columns(): ColumnSet {
-    const { columns } = this.data;
-    return this.#form('columns', columns && 'raw' in columns ? undefined : columns);
+    const set = this.#form('columns', this.data.columns);
+    this.#columns ??= rendered(set);
+    return this.#columns;
   }
 
   /**

@@ -7,7 +7,7 @@ export * from './form-error.js';
 export { ExponentialPoint, HistogramPoint, NumberPoint } from './metric-point.js';
 export { type MetricProducerOptions, metricProducer } from './metric-producer.js';
 export * from './metrics.js';
-export type { RawColumn, RawColumnSet, RowSet } from './raw-column.js';
+export type { RawColumn, RowColumn, RowSet } from './raw-column.js';
 export type { FieldValue, Row } from './row.js';
 export * from './sink.js';
 export * from './test-sink/index.js';

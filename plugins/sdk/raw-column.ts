@@ -2,7 +2,7 @@ import type { Column, ColumnBase, ColumnSet } from './columns.js';
 
 /**
  * Short texts and addresses as the kernel wrote them, a fixed number of bytes each. Their text is made where a row is
- * read: most are many rows', and are remembered there. Never in the form `columns`.
+ * read: most are many rows', and are remembered there. {@link EventBatch.columns} has none.
  */
 export interface RawColumn extends ColumnBase {
   readonly kind: 'raw';
@@ -13,10 +13,6 @@ export interface RawColumn extends ColumnBase {
   readonly values: Uint32Array;
 }
 
-/** What only rows can be read of. */
-export interface RawColumnSet extends ColumnSet<Column | RawColumn> {
-  readonly raw: true;
-}
-
-/** What rows can be read of. */
-export type RowSet = ColumnSet | RawColumnSet;
+/** What a batch holds. */
+export type RowColumn = Column | RawColumn;
+export type RowSet = ColumnSet<RowColumn>;

@@ -4,9 +4,9 @@ import type { RawColumn } from './raw-column.js';
 /** Reads the text of a value by its index. */
 type TextReader = (index: number) => string;
 
-/** Addresses that are remembered, a power of two: 100 KiB of texts, for all batches together. */
+/** 2^12 addresses are remembered, for all batches of a thread together: 200 KiB when there are so many. */
 const ADDRESS_BITS = 12;
-/** Texts of each width that are. */
+/** And as many texts of each width. */
 const TEXT_BITS = 10;
 
 /** Spreads what differs in few bits. */

@@ -1,6 +1,6 @@
 import { isAscii } from 'node:buffer';
-import type { Column, NumberColumn, TextColumn } from './columns.js';
-import type { RawColumn, RowSet } from './raw-column.js';
+import type { NumberColumn, TextColumn } from './columns.js';
+import type { RowColumn, RowSet } from './raw-column.js';
 import { rawReader } from './raw-reader.js';
 import type { FieldValue } from './row.js';
 
@@ -51,7 +51,7 @@ export function rowReader(set: RowSet, numbers: 'bigint' | 'safe'): RowReader {
   return factory(set.columns.map((column, index) => accessor(column, accesses[index]!, numbers)));
 }
 
-function access(column: Column | RawColumn, numbers: 'bigint' | 'safe'): Access {
+function access(column: RowColumn, numbers: 'bigint' | 'safe'): Access {
   if (column.kind !== 'number') return 'call';
   if (column.format === 'bool') return 'bool';
   if (column.format === 'enum' || column.format === 'pointer') return 'call';
@@ -62,7 +62,7 @@ function isWide(values: NumberColumn['values']): values is BigInt64Array | BigUi
   return values instanceof BigInt64Array || values instanceof BigUint64Array;
 }
 
-function accessor(column: Column | RawColumn, kind: Access, numbers: 'bigint' | 'safe'): Accessor {
+function accessor(column: RowColumn, kind: Access, numbers: 'bigint' | 'safe'): Accessor {
   if (column.kind === 'raw') return rawReader(column);
   if (column.kind === 'text') {
     const text = textReader(column);
@@ -130,7 +130,7 @@ function longTexts(buffer: Buffer): (start: number, end: number) => string {
   };
 }
 
-function generate(columns: readonly (Column | RawColumn)[], accesses: readonly Access[]): ReaderFactory {
+function generate(columns: readonly RowColumn[], accesses: readonly Access[]): ReaderFactory {
   const functions: string[] = [];
   const body = expression(tree(columns, accesses), 'i', functions);
   const names = columns.map((_, index) => `c${index}`).join(', ');
@@ -138,7 +138,7 @@ function generate(columns: readonly (Column | RawColumn)[], accesses: readonly A
   return new Function('columns', source) as ReaderFactory;
 }
 
-function tree(columns: readonly (Column | RawColumn)[], accesses: readonly Access[]): Node {
+function tree(columns: readonly RowColumn[], accesses: readonly Access[]): Node {
   let root: Node | undefined = columns.length === 0 ? { kind: 'struct', fields: new Map() } : undefined;
   columns.forEach((column, index) => {
     root = insert(root, column, 0, 0, { kind: 'leaf', column: index, access: accesses[index]! });
@@ -146,13 +146,7 @@ function tree(columns: readonly (Column | RawColumn)[], accesses: readonly Acces
   return root!;
 }
 
-function insert(
-  node: Node | undefined,
-  column: Column | RawColumn,
-  at: number,
-  dim: number,
-  leaf: Leaf,
-): Node {
+function insert(node: Node | undefined, column: RowColumn, at: number, dim: number, leaf: Leaf): Node {
   const name = column.path[at];
   if (name === undefined) {
     if (node !== undefined) throw conflict(column);
@@ -171,7 +165,7 @@ function insert(
   return struct;
 }
 
-function conflict(column: Column | RawColumn): Error {
+function conflict(column: RowColumn): Error {
   return new Error(`column ${JSON.stringify(column.path)} does not fit the other columns of its batch`);
 }
 

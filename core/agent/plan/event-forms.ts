@@ -10,6 +10,6 @@ export interface EventForms {
 /** What sinks that accept this want together. */
 export function eventForms(accepts: readonly Accepts[]): EventForms {
   const wanted = new Set(accepts.flatMap(({ events }) => events || []));
-  const rows = wanted.has('rows') ? 'raw' : 'none';
-  return { ndjson: wanted.has('ndjson'), columns: wanted.has('columns') ? 'rendered' : rows };
+  const withoutColumns = wanted.has('rows') ? 'raw' : 'none';
+  return { ndjson: wanted.has('ndjson'), columns: wanted.has('columns') ? 'rendered' : withoutColumns };
 }

@@ -1,4 +1,4 @@
-import type { Column, RawColumn } from '../../../plugins/sdk/index.js';
+import type { Column, RawColumn, RowColumn } from '../../../plugins/sdk/index.js';
 import type { Layout, ScalarNode } from '../../bpf/index.js';
 import { type ColumnLeaf, columnLeaves } from '../leaves.js';
 import { isHuge, isNarrow, isSigned } from '../read.js';
@@ -23,7 +23,7 @@ export interface ColumnBuilder {
   begin(rows: number): void;
   /** Bytes of each array of the column, in the order in which `finish` packs them. */
   sizes(rows: number): readonly number[];
-  finish(rows: number, packed: Packed): Column | RawColumn;
+  finish(rows: number, packed: Packed): RowColumn;
   /** Keep nothing for the next batch. */
   forget(): void;
 }

@@ -22,15 +22,13 @@ type Fill = (
 export class ColumnFiller {
   private readonly builders: ColumnBuilder[];
   private readonly run: Fill;
-  private readonly isRaw: boolean;
   private timestamps = new BigInt64Array(0);
 
   constructor(
     plan: DecodePlan,
     private readonly time: RecordTime,
   ) {
-    this.isRaw = plan.columns === 'raw';
-    this.builders = columnBuilders(plan.record, this.isRaw);
+    this.builders = columnBuilders(plan.record, plan.columns === 'raw');
     this.run = generate(
       'm,sel,count,a,w,x',
       `let p=0,b,t;for(let r=0;r<count;r++){const o=sel[r];${rowSource(this.builders)}}`,
@@ -69,8 +67,7 @@ export class ColumnFiller {
       rows: count,
       timestamps: packed.copy(timestamps, count),
       columns: builders.map((builder) => builder.finish(count, packed)),
-      ...(this.isRaw ? { raw: true } : {}),
-    } as RowSet;
+    };
     // The first read of a large map; no drain has so many.
     if (count > TABLE_RECORDS) {
       this.timestamps = new BigInt64Array(0);
@@ -110,13 +107,10 @@ function store(
   const here = `${o}+${offset}`;
   const text = (room: number, write: string): string =>
     `t=x[${column}];b=t.room(${room});p=t.p;${write}t.end(p);`;
-  const raw = (): string => {
-    let stores = '';
-    for (let i = 0; i < rawWords; i++)
-      stores += `a[${column}][${rawWords}*(${index})+${i}]=${readWord(o, offset + 4 * i, loose)};`;
-    return stores;
-  };
-  if (rawWords > 0) return raw();
+  if (rawWords > 0) {
+    const words = Array.from({ length: rawWords }, (_, i) => readWord(o, offset + 4 * i, loose));
+    return words.map((word, i) => `a[${column}][${rawWords}*(${index})+${i}]=${word};`).join('');
+  }
   if (node.kind === 'string')
     return text(3 * node.size + 4, `p=copyText(b,t.view,p,u8,view,${here},${node.size});`);
   if (node.kind === 'address' && node.family === 'ipv4') return text(17, `p=writeIpv4(t.view,p,u8,${here});`);

@@ -1,10 +1,9 @@
 import type {
   Accepts,
-  Column,
   EventBatchData,
   NumberColumn,
   RawColumn,
-  RowSet,
+  RowColumn,
 } from '../../../plugins/sdk/index.js';
 
 const ARRAYS = {
@@ -20,15 +19,17 @@ const ARRAYS = {
   Float64Array,
 } as const;
 type ArrayName = keyof typeof ARRAYS;
-type AnyColumn = Column | RawColumn;
+
+/** Of raw columns. */
+const WIDTHS: readonly number[] = [1, 2, 3, 4] satisfies RawColumn['width'][];
 
 /** A column without its contents. */
 interface ColumnMeta extends Omit<NumberColumn, 'kind' | 'values' | 'format'> {
-  readonly kind: AnyColumn['kind'];
+  readonly kind: RowColumn['kind'];
   readonly format?: string;
   readonly array?: ArrayName;
   /** Of a raw column. */
-  readonly width?: RawColumn['width'];
+  readonly width?: number;
 }
 
 interface Meta {
@@ -80,11 +81,11 @@ export function encodeBatch(batch: EventBatchData, accepts: Accepts): EncodedBat
   return { meta: JSON.stringify(meta), body };
 }
 
-function describe(column: AnyColumn): ColumnMeta {
+function describe(column: RowColumn): ColumnMeta {
   const { kind, path, dims, format } = column;
   const shared = { kind, path, dims, ...(format === undefined ? {} : { format }) };
   if (column.kind === 'text') return shared;
-  if (column.kind === 'raw') return { ...shared, array: 'Uint32Array', width: column.width };
+  if (column.kind === 'raw') return { ...shared, width: column.width };
   const array = column.values.constructor.name as ArrayName;
   return { ...shared, array, ...(column.names ? { names: column.names } : {}) };
 }
@@ -127,27 +128,32 @@ export function decodeBatch(count: number, meta: string, body: Uint8Array): Even
             rows: count,
             timestamps: next('BigInt64Array'),
             columns: columns.map((column) => restore(column, next)),
-            ...(columns.some(({ kind }) => kind === 'raw') ? { raw: true } : {}),
-          } as RowSet,
+          },
         }
       : {}),
   };
 }
 
-function restore({ array, ...column }: ColumnMeta, next: (name: ArrayName) => ArrayBufferView): AnyColumn {
-  if (column.kind === 'text')
-    return { ...column, offsets: next('Uint32Array'), bytes: next('Uint8Array') } as AnyColumn;
-  if (array === undefined || !Object.hasOwn(ARRAYS, array)) throw new Error('a column of unknown numbers');
-  return { ...column, values: next(array) } as AnyColumn;
+function restore({ array, ...column }: ColumnMeta, next: (name: ArrayName) => ArrayBufferView): RowColumn {
+  const { kind, width = 0 } = column;
+  switch (kind) {
+    case 'text':
+      return { ...column, offsets: next('Uint32Array'), bytes: next('Uint8Array') } as RowColumn;
+    case 'raw':
+      if (!WIDTHS.includes(width)) throw new Error(`a column of ${width} words`);
+      return { ...column, values: next('Uint32Array') } as RowColumn;
+    case 'number':
+      if (array === undefined || !Object.hasOwn(ARRAYS, array))
+        throw new Error('a column of unknown numbers');
+      return { ...column, values: next(array) } as RowColumn;
+    default:
+      throw new Error(`a column of kind ${kind}`);
+  }
 }
 
 /** The forms that the sink wants and a batch of an earlier run does not have. */
 export function missingForms(batch: EventBatchData, accepts: Accepts): readonly string[] {
-  const { ndjson, columns } = batch;
-  const has = {
-    ndjson: ndjson !== undefined,
-    columns: columns !== undefined && !('raw' in columns),
-    rows: columns !== undefined,
-  };
-  return (accepts.events || []).filter((form) => !has[form]);
+  return (accepts.events || []).filter((form) =>
+    form === 'ndjson' ? batch.ndjson === undefined : batch.columns === undefined,
+  );
 }

@@ -1,8 +1,7 @@
 import type {
-  Column,
   EventBatchData,
   NumberColumn,
-  RawColumn,
+  RowColumn,
   RowSet,
   TextColumn,
 } from '../../../plugins/sdk/index.js';
@@ -41,14 +40,12 @@ export function merge(batches: readonly EventBatchData[]): EventBatchData {
   };
 }
 
-type AnyColumn = Column | RawColumn;
 type Numbers = NumberColumn['values'];
 type NumbersOf = new (length: number) => Numbers;
 
 function mergeColumns(sets: readonly RowSet[]): RowSet {
   const [first] = sets as readonly [RowSet, ...RowSet[]];
   return {
-    ...first,
     rows: sets.reduce((sum, set) => sum + set.rows, 0),
     timestamps: joinedNumbers(sets.map((set) => set.timestamps)) as BigInt64Array,
     columns: first.columns.map((column, index) =>
@@ -57,15 +54,15 @@ function mergeColumns(sets: readonly RowSet[]): RowSet {
         sets.map((set) => set.columns[index]!),
       ),
     ),
-  } as RowSet;
+  };
 }
 
-function mergeColumn(first: AnyColumn, all: readonly AnyColumn[]): AnyColumn {
+function mergeColumn(first: RowColumn, all: readonly RowColumn[]): RowColumn {
   if (first.kind !== 'text')
     return {
       ...first,
       values: joinedNumbers((all as readonly NumberColumn[]).map((column) => column.values)),
-    } as AnyColumn;
+    } as RowColumn;
   const texts = all as readonly TextColumn[];
   return {
     ...first,
@@ -118,17 +115,16 @@ function joinedOffsets(columns: readonly TextColumn[]): Uint32Array {
 function sameColumns(a: RowSet | undefined, b: RowSet | undefined): boolean {
   if (!a || !b) return a === b;
   return (
-    'raw' in a === 'raw' in b &&
     a.columns.length === b.columns.length &&
     a.columns.every((column, index) => sameColumn(column, b.columns[index]!))
   );
 }
 
-function sameColumn(a: AnyColumn, b: AnyColumn): boolean {
+function sameColumn(a: RowColumn, b: RowColumn): boolean {
   if (a.kind !== b.kind || a.format !== b.format) return false;
   if (!sameList(a.path, b.path) || !sameList(a.dims, b.dims)) return false;
-  if (a.kind === 'raw') return a.width === (b as RawColumn).width;
-  if (a.kind === 'text' || b.kind !== 'number') return true;
+  if (a.kind === 'raw' && b.kind === 'raw') return a.width === b.width;
+  if (a.kind !== 'number' || b.kind !== 'number') return true;
   return a.values.constructor === b.values.constructor && sameRecord(a.names, b.names);
 }
 

@@ -1,4 +1,4 @@
-import type { Column, EventBatchData, RawColumn, RowSet } from '../../../plugins/sdk/index.js';
+import type { EventBatchData, RowColumn, RowSet } from '../../../plugins/sdk/index.js';
 import { sizeOf } from './size.js';
 
 /**
@@ -46,14 +46,13 @@ function lines(
 
 function rows(set: RowSet, from: number, to: number): RowSet {
   return {
-    ...set,
     rows: to - from,
     timestamps: set.timestamps.subarray(from, to),
     columns: set.columns.map((column) => cut(column, from, to)),
-  } as RowSet;
+  };
 }
 
-function cut(column: Column | RawColumn, from: number, to: number): Column | RawColumn {
+function cut(column: RowColumn, from: number, to: number): RowColumn {
   const width = column.dims.reduce((product, dim) => product * dim, column.kind === 'raw' ? column.width : 1);
   const [first, last] = [from * width, to * width];
   if (column.kind === 'raw') return { ...column, values: column.values.subarray(first, last) };

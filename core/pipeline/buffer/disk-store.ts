@@ -45,7 +45,7 @@ const [MIN_SEGMENT, MAX_SEGMENT] = [64 << 10, 16 << 20];
 /** ms between attempts at writing to a disk that takes nothing. */
 const RETRY_MS = 1_000;
 const LOG_MS = 10_000;
-/** ms to write what is pending at the end, whatever is left of the deadline. */
+/** ms to open and to write what is pending at the end, whatever is left of the deadline. */
 const LEAST_CLOSE_MS = 250;
 
 /**

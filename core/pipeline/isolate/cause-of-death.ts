@@ -4,7 +4,7 @@ import { MOST_DATA_MB, MOST_HEAP_MB } from './launch.js';
 /** What V8, C++ and the kernel end a process with whose code is at fault. */
 const CRASHES = ['SIGSEGV', 'SIGBUS', 'SIGILL', 'SIGFPE', 'SIGABRT', 'SIGTRAP', 'SIGSYS'];
 
-/** Where an allocation fails, some of Node's own code crashes with SIGSEGV before it can tell. */
+/** Where an allocation fails, some native code crashes, Node's own with SIGSEGV, before anything can tell. */
 const NO_WORDS = `, or because it had no memory left (a sink may have ${MOST_DATA_MB} MiB in all)`;
 
 /** Of a process that ended without being told to. */

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { Column, EventBatchData, RawColumn, RowSet } from '../../../plugins/sdk/index.js';
+import type { EventBatchData, RowColumn } from '../../../plugins/sdk/index.js';
 
 /** One event: a line, a time, an enum, a pair of numbers, a text, two names of eight bytes. */
 export interface TestEvent {
@@ -22,7 +22,7 @@ export const anyEvent: fc.Arbitrary<TestEvent> = fc.record({
   names: fc.tuple(u64, u64),
 });
 
-/** Every form of these events; with `raw`, columns that only rows can be read of, and then the names are there. */
+/** Every form of these events; with `raw`, the names are there as well. */
 export function batchOfEvents(
   events: readonly TestEvent[],
   more: Partial<EventBatchData> = {},
@@ -35,7 +35,7 @@ export function batchOfEvents(
     return parts.map((part) => (end += part.length));
   };
   const names = BigUint64Array.from(events.flatMap((event) => event.names));
-  const columns: (Column | RawColumn)[] = [
+  const columns: RowColumn[] = [
     {
       kind: 'number',
       path: ['state'],
@@ -71,7 +71,7 @@ export function batchOfEvents(
     count: events.length,
     ndjson: new Uint8Array(Buffer.concat(lines)),
     lineEnds: Uint32Array.from(ends(lines)),
-    columns: { rows: events.length, timestamps, columns, ...(raw ? { raw } : {}) } as RowSet,
+    columns: { rows: events.length, timestamps, columns },
     ...more,
   };
 }

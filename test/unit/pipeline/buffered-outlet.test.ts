@@ -30,20 +30,26 @@ const answer = fc.oneof(
 );
 
 describe('an outlet with a disk buffer', () => {
-  it('delivers columns and rows that an earlier run kept, with what they mean', async () => {
+  it('delivers rows that an earlier run kept, with what they mean, and columns where it wants these now', async () => {
     const buffer = newBuffer();
     const events = fc.sample(anyEvent, 50);
+    const only = { accepts: { events: ['rows'], metrics: false } } as const;
     const definition = { accepts: { events: ['rows', 'columns'], metrics: false } } as const;
-    const first = new Host().outlet({ write: async () => ({ status: 'retry' }) }, { buffer, definition });
+    const first = new Host().outlet(
+      { write: async () => ({ status: 'retry' }) },
+      { buffer, definition: only },
+    );
     first.start();
-    first.offer(batchOfEvents(events));
+    first.offer(batchOfEvents(events, {}, true));
     await until(() => first.state === 'retrying');
     await first.stop(1_000);
     expect(totals(first)).toMatchObject({ queued: 50, lost: {} });
     const rows: unknown[] = [];
+    const kinds: string[] = [];
     const second = new Host().outlet(
       {
         async write(batch) {
+          kinds.push(...batch.columns.columns.map(({ kind }) => kind));
           rows.push(...[...batch.rows()].map(({ timestamp, labels, data }) => ({ timestamp, labels, data })));
           return { status: 'ok' };
         },
@@ -53,14 +59,21 @@ describe('an outlet with a disk buffer', () => {
     second.start();
     await until(() => rows.length === 50 || second.error !== undefined);
     expect(second.error).toBeUndefined();
-    const names: Record<number, string> = { 1: 'ON', 2: 'OFF' };
+    const states: Record<number, string> = { 1: 'ON', 2: 'OFF' };
+    const nameOf = (bytes: bigint): string => {
+      const name = Buffer.from(BigUint64Array.of(bytes).buffer);
+      return new TextDecoder('utf-8', { ignoreBOM: true }).decode(
+        name.subarray(0, name.includes(0) ? name.indexOf(0) : 8),
+      );
+    };
     expect(rows).toEqual(
-      events.map(({ time, state, pair, text }) => ({
+      events.map(({ time, state, pair, text, names }) => ({
         timestamp: time,
         labels: { node: 'n' },
-        data: { state: names[state] ?? state, pair: [...pair], text },
+        data: { state: states[state] ?? state, pair: [...pair], text, names: names.map(nameOf) },
       })),
     );
+    expect(kinds).toEqual(['number', 'number', 'text', 'text']);
     await second.stop(1_000);
     expect(totals(second)).toEqual({ received: 50, recovered: 50, delivered: 50, queued: 0, lost: {} });
   });

@@ -13,11 +13,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it, vi } from 'vitest';
-import { decodeBatch, encodeBatch, missingForms } from '../../../core/pipeline/batch/batch-codec.js';
+import { decodeBatch, encodeBatch } from '../../../core/pipeline/batch/batch-codec.js';
 import { DiskStore, type DiskStoreOptions } from '../../../core/pipeline/buffer/disk-store.js';
 import { SegmentLog } from '../../../core/pipeline/buffer/segment-log.js';
 import type { Item } from '../../../core/pipeline/store.js';
-import type { EventBatchData, EventForm } from '../../../plugins/sdk/index.js';
+import type { EventBatchData } from '../../../plugins/sdk/index.js';
 import { anyEvent, batchOfEvents, eventsOf } from './any-batch.js';
 
 const root = mkdtempSync(join(tmpdir(), 'bee-buffer-'));
@@ -179,12 +179,14 @@ describe('a batch on the disk', () => {
     expect(back(['columns'])).toEqual({ ...batch, ndjson: undefined, lineEnds: undefined });
   });
 
-  it('has no columns for a sink that wants them where those that kept it read only rows', () => {
-    const wanting = (...events: EventForm[]) => ({ events, metrics: false });
-    const batch = batchOfEvents(fc.sample(anyEvent, 3), {}, true);
-    expect(missingForms(batch, wanting('rows', 'ndjson'))).toEqual([]);
-    expect(missingForms(batch, wanting('rows', 'columns'))).toEqual(['columns']);
-    expect(missingForms(batchOfEvents([]), wanting('rows', 'columns'))).toEqual([]);
+  it('is refused with a column of which nobody knows how it is read', () => {
+    const { meta, body } = encodeBatch(batchOfEvents([], {}, true), { events: ['rows'], metrics: false });
+    const bytes = new Uint8Array(Buffer.concat(body));
+    const read = (from: string, to: string) => () => decodeBatch(0, meta.replace(from, to), bytes);
+    expect(read('"width":2', '"width":4')).not.toThrow();
+    expect(read('"width":2', '"width":5')).toThrow('a column of 5 words');
+    expect(read('"kind":"raw"', '"kind":"odd"')).toThrow('a column of kind odd');
+    expect(read('"Uint8Array"', '"constructor"')).toThrow('unknown numbers');
   });
 });
 

@@ -273,7 +273,7 @@ describe('raw columns', () => {
     new EventBatch(
       {
         ...{ probe: 'p', map: 'm', labels: {}, count: rows },
-        columns: { raw: true, rows, timestamps: new BigInt64Array(rows), columns: [column] },
+        columns: { rows, timestamps: new BigInt64Array(rows), columns: [column] },
       },
       { forms: ['rows', 'columns'], numbers: 'bigint', sink: 'mine' },
     );
@@ -325,9 +325,35 @@ describe('raw columns', () => {
     expect(read(column, expected.length)).toEqual(expected);
   });
 
-  it('are no columns', () => {
-    const batch = raw(addresses(Uint32Array.of(1)), 1);
-    expect(() => batch.columns).toThrow('sink "mine" declared the form "columns", but the host made a batch');
+  it('are rendered for a sink that reads columns as well, once', () => {
+    const both: RawColumn[] = [
+      addresses(Uint32Array.of(0x0100007f, 0)),
+      {
+        ...{ kind: 'raw', format: 'text', path: ['y', '[]'], dims: [2], width: 1 },
+        values: new Uint32Array(
+          new Uint8Array(Buffer.from('ab\0cdefg\0\0\0\0\u00e9.\xff', 'utf8')).buffer.slice(0, 16),
+        ),
+      },
+    ];
+    const set = {
+      rows: 2,
+      timestamps: new BigInt64Array(2),
+      columns: [...both, numbers(['n'], Uint8Array.of(1, 2))],
+    };
+    const data = { probe: 'p', map: 'm', labels: {}, count: 2 };
+    const view = { forms: ['rows', 'columns'], numbers: 'bigint' } as const;
+    const batch = new EventBatch({ ...data, columns: set }, view);
+    expect(batch.columns).toBe(batch.columns);
+    expect(batch.columns.columns.map(({ kind, path }) => [kind, path[0]])).toEqual([
+      ...[
+        ['text', 'x'],
+        ['text', 'y'],
+        ['number', 'n'],
+      ],
+    ]);
+    const again = new EventBatch({ ...data, columns: batch.columns }, view);
+    expect([...again.rows()].map((row) => row.data)).toEqual([...batch.rows()].map((row) => row.data));
+    expect(again.columns).toBe(batch.columns);
   });
 });
 
