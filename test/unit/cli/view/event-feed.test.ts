@@ -1,11 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { EventFeed } from '../../../../core/cli/run/view/event-feed.js';
 import { rowFilter } from '../../../../core/cli/run/view/row-filter.js';
+import { type Column, EventBatch } from '../../../../plugins/sdk/index.js';
 import { batchOf, run } from './events.js';
 
 const ALL = 60_000;
 const pids = (feed: EventFeed): number[] => feed.rows.toArray().map(({ values }) => Number(values[1]));
 const filterBy = (feed: EventFeed, text: string): void => feed.setFilter((fields) => rowFilter(text, fields));
+const withColumns = ({ data, view, columns }: EventBatch, others: readonly Column[]): EventBatch =>
+  new EventBatch({ ...data, columns: { ...columns, columns: others } }, view);
 
 describe('the rows of events', () => {
   it('are the last ones, in order, however many came', () => {
@@ -46,14 +49,12 @@ describe('the rows of events', () => {
 
   it('are fewer where an event has many values', () => {
     const feed = new EventFeed([]);
-    const wide = run(0, 2);
+    const narrow = run(0, 2);
     const column = (name: string, dims: readonly number[]) => {
       const values = Uint32Array.from({ length: 2 * dims.reduce((a, b) => a * b) }, (_, i) => i);
       return { kind: 'number', path: [name, ...dims.map(() => '[]')], dims, values } as const;
     };
-    Object.assign(wide.data, {
-      columns: { ...wide.columns, columns: [column('stack', [64_000]), column('matrix', [3, 400])] },
-    });
+    const wide = withColumns(narrow, [column('stack', [64_000]), column('matrix', [3, 400])]);
     for (let i = 0; i < 200; i++) {
       feed.take(wide);
       feed.absorb(ALL);
@@ -123,8 +124,7 @@ describe('the rows of events', () => {
     feed.take(run(0, 5));
     feed.absorb(ALL);
     const other = run(100, 2);
-    Object.assign(other.data, { columns: { ...other.columns, columns: other.columns.columns.slice(0, 1) } });
-    feed.take(other);
+    feed.take(withColumns(other, other.columns.columns.slice(0, 1)));
     feed.absorb(ALL);
     expect(feed.fields.map(({ name }) => name)).toEqual(['comm']);
     expect(feed.rows.toArray().map(({ values }) => values)).toEqual([['c0'], ['c1']]);
