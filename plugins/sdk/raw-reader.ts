@@ -6,7 +6,7 @@ type TextReader = (index: number) => string;
 
 /** 2^12 addresses are remembered, for all batches of a thread together: 200 KiB when there are so many. */
 const ADDRESS_BITS = 12;
-/** And as many texts of each width. */
+/** 2^10 texts of each width. */
 const TEXT_BITS = 10;
 
 /** Spreads what differs in few bits. */

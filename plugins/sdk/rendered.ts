@@ -1,5 +1,5 @@
 import type { Column, ColumnSet, TextColumn } from './columns.js';
-import type { RawColumn, RowSet } from './raw-column.js';
+import type { RowColumn, RowSet } from './raw-column.js';
 import { rawReader } from './raw-reader.js';
 
 /** The same without raw columns; itself, where it has none. */
@@ -11,7 +11,7 @@ function isRendered(set: RowSet): set is ColumnSet {
   return set.columns.every(({ kind }) => kind !== 'raw');
 }
 
-function renderedColumn(column: Column | RawColumn): Column {
+function renderedColumn(column: RowColumn): Column {
   if (column.kind !== 'raw') return column;
   const { path, dims, format, width, values } = column;
   const text = rawReader(column);
