@@ -4,7 +4,9 @@ import { Child, cpuSeconds } from './process.js';
 import { ROOT, WORK } from './tools.js';
 
 let configs = 0;
-let main = join(ROOT, 'dist/bin/bee-agent.js');
+/** What users run. */
+export const BUILD = join(ROOT, 'dist/bin/bee-agent.js');
+let main = BUILD;
 /** Not bundled: its profile tells the folders apart. */
 const PROFILED = join(ROOT, 'dist/core/agent/entry.js');
 
