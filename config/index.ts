@@ -15,6 +15,6 @@ export { configJsonSchema } from './json-schema.js';
 export { knownKeys } from './known-keys.js';
 export { parseListen } from './listen-address.js';
 export { type LoadOptions, loadConfig, parseConfig } from './load.js';
-export { sinkSchema } from './schema.js';
+export { sinkSchema } from './schema/index.js';
 export { suggest } from './suggest.js';
 export { requireTrusted } from './trust.js';

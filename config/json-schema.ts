@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { fileSchema } from './schema.js';
+import { fileSchema } from './schema/index.js';
 
 /**
  * The schema of probes.yaml as JSON Schema, for editors. `config/schema.json` is what it gives; a test keeps the two

@@ -21,7 +21,7 @@ import type {
   RetryEntry,
   SinkEntry,
   VerifyEntry,
-} from './schema.js';
+} from './schema/index.js';
 import { descend, type SourceNode } from './source-node.js';
 
 const DEFAULT_LISTEN: ListenAddress = { kind: 'tcp', host: '127.0.0.1', port: 9091 };

@@ -1,7 +1,7 @@
 import type { ConfigPath } from './config.js';
 import type { ProblemCode } from './error.js';
 import { defaultProbeName } from './probe-name.js';
-import { isName } from './schema.js';
+import { isName } from './schema/index.js';
 import { suggest } from './suggest.js';
 
 export const DEFAULT_SINKS: readonly string[] = ['stdout', 'prometheus'];

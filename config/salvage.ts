@@ -1,7 +1,7 @@
 import type { ConfigPath, LoadedConfig } from './config.js';
 import type { ConfigProblem } from './error.js';
 import { resolve } from './resolve.js';
-import { fileSchema } from './schema.js';
+import { fileSchema } from './schema/index.js';
 import type { SourceNode } from './source-node.js';
 import { withoutEmpty } from './validate.js';
 

@@ -3,7 +3,7 @@ import type { ConfigPath } from './config.js';
 import { type ConfigProblem, type ProblemCode, renderPath } from './error.js';
 import { knownKeys } from './known-keys.js';
 import { checkRules } from './rules.js';
-import { type ConfigFile, fileSchema } from './schema.js';
+import { type ConfigFile, fileSchema } from './schema/index.js';
 import { descend, type SourceNode } from './source-node.js';
 import type { SourceText } from './source-text.js';
 import { suggest } from './suggest.js';

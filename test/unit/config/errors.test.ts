@@ -431,6 +431,20 @@ const CASES: Case[] = [
     'sinks.s.queue.max_bytes: found 1TB, expected a size such as 64MiB, 10MB or a number of bytes, from 64KiB to 64GiB',
   ],
   [
+    'a list for the size of a write',
+    sink('{ type: stdout, batch: { max_bytes: [1MiB] } }'),
+    'wrong_type',
+    '4:42',
+    'sinks.s.batch.max_bytes: found a list, expected a size such as 1MiB, 500kB or a number of bytes, from 64KiB to 64MiB',
+  ],
+  [
+    'a truth for the size of a buffer',
+    sink('{ type: stdout, buffer: { path: ., max_size: true } }'),
+    'wrong_type',
+    '4:51',
+    'sinks.s.buffer.max_size: found true, expected a size such as 1GiB, 500MB or a number of bytes, from 1MiB to 1024GiB',
+  ],
+  [
     'a port without a host',
     agent('{ listen: 9091 }'),
     'wrong_type',
