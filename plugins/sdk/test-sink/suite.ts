@@ -1,11 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import { checkDefinition, checkSink, resolveAccepts, resolveInterval } from '../definition.js';
-import type { MetricBatch } from '../metrics.js';
-import type { Accepts, Sink, SinkContext, SinkDefinition, SinkTelemetry, WriteResult } from '../sink.js';
+import type { Accepts, Sink, SinkContext, SinkDefinition, WriteResult } from '../sink.js';
 import { checkWriteResult } from '../write-result.js';
-import { sampleEvents, sampleMetrics } from './sample.js';
+import { copyOf, GivenBatches } from './given.js';
+import { delay, LATE, type Settled, settle, within } from './settled.js';
 import { SinkContractError, type SinkRule, type Violation } from './violation.js';
-import { WatchedBatch } from './watched-batch.js';
+import type { WatchedBatch } from './watched-batch.js';
+import { watchedTelemetry } from './watched-telemetry.js';
 
 export interface TestSinkSettings {
   /** As a user would write them in `probes.yaml`. Default: none. */
@@ -56,15 +57,12 @@ export async function sinkViolations(
 /** Nothing after this violation can be tested. */
 class Over extends Error {}
 
-const LATE = Symbol('late');
-
 class Suite {
   readonly violations: Violation[] = [];
   private readonly seen = new Set<string>();
   private readonly timeout: number;
   private readonly grace: number;
-  /** Copies of what was given, to compare with once more at the end: a sink may hold batches. */
-  private readonly given: { readonly what: string; readonly batch: object; readonly copy: object }[] = [];
+  private readonly given = new GivenBatches();
   private definition!: SinkDefinition<unknown>;
   private options: unknown;
   private accepts!: Accepts;
@@ -177,7 +175,7 @@ class Suite {
   }
 
   private async writeMetrics(sink: Sink): Promise<void> {
-    const batch = this.metrics();
+    const batch = this.given.metrics();
     const answer = await this.within(async () =>
       sink.writeMetrics!(batch, { signal: new AbortController().signal }),
     );
@@ -261,7 +259,7 @@ class Suite {
     arm(abort);
     const call = { signal: abort.signal };
     const write = settle(async () =>
-      method === 'write' ? sink.write!(this.events(5), call) : sink.writeMetrics!(this.metrics(), call),
+      method === 'write' ? sink.write!(this.events(5), call) : sink.writeMetrics!(this.given.metrics(), call),
     );
     const late = aborted.then(() => delay(this.grace)).then(() => LATE);
     if ((await Promise.race([write, late])) === LATE) {
@@ -279,7 +277,7 @@ class Suite {
     await this.close(sink, stop);
     const calls = [
       ['write', this.takesEvents && sink.write && (async () => sink.write!(this.events(1), never()))],
-      ['writeMetrics', sink.writeMetrics && (async () => sink.writeMetrics!(this.metrics(), never()))],
+      ['writeMetrics', sink.writeMetrics && (async () => sink.writeMetrics!(this.given.metrics(), never()))],
     ] as const;
     for (const [method, call] of calls) {
       if (!call) continue;
@@ -306,8 +304,8 @@ class Suite {
       labels: { node: 'test' },
       log: { debug() {}, info() {}, warn() {}, error() {} },
       signal: stop.signal,
-      telemetry: this.telemetry(),
-      collect: async () => this.metrics(),
+      telemetry: watchedTelemetry((message) => this.report('telemetry', message)),
+      collect: async () => this.given.metrics(),
     };
     const answer = await this.within(async () => this.definition.open(this.options, context));
     if (answer === LATE) return this.over('open', `${what} did not answer within ${this.timeout} ms`);
@@ -331,45 +329,13 @@ class Suite {
     else if ('error' in answer) this.report(rule, `${what} threw: ${messageOf(answer.error)}`);
   }
 
-  private telemetry(): SinkTelemetry {
-    const check = (name: string, help: string): void => {
-      if (!/^[a-z][a-z0-9_]*$/.test(name)) this.report('telemetry', `"${name}" is no snake_case metric name`);
-      if (typeof help !== 'string' || help === '') this.report('telemetry', `"${name}" has no help text`);
-    };
-    return {
-      counter: (name, help) => {
-        check(name, help);
-        if (!name.endsWith('_total'))
-          this.report('telemetry', `the counter "${name}" does not end in _total`);
-        return {
-          add: (value) => {
-            if (!(value >= 0))
-              this.report('telemetry', `add(${value}) on the counter "${name}"; counters only go up`);
-          },
-        };
-      },
-      gauge: (name, help) => {
-        check(name, help);
-        return {
-          set: (value) => {
-            if (typeof value !== 'number')
-              this.report('telemetry', `set(${String(value)}) on the gauge "${name}"`);
-          },
-        };
-      },
-    };
-  }
-
   private events(rows: number, labelled = true): WatchedBatch {
-    const data = sampleEvents(rows, this.accepts.events || [], labelled);
-    this.given.push({ what: 'an event batch', batch: data, copy: copyOf(data) });
-    return new WatchedBatch(data, this.accepts);
+    return this.given.events(rows, this.accepts, labelled);
   }
 
-  private metrics(): MetricBatch {
-    const batch = sampleMetrics();
-    this.given.push({ what: 'a metric batch', batch, copy: copyOf(batch) });
-    return batch;
+  private compare(): void {
+    for (const what of this.given.changed)
+      this.report('changed-batch', `${what} was changed; it is shared with other sinks: copy it first`);
   }
 
   private reportForms({ undeclared }: WatchedBatch): void {
@@ -381,20 +347,8 @@ class Suite {
     }
   }
 
-  private compare(): void {
-    for (const { what, batch, copy } of this.given) {
-      if (!isDeepStrictEqual(batch, copy)) {
-        this.report('changed-batch', `${what} was changed; it is shared with other sinks: copy it first`);
-      }
-    }
-  }
-
-  private async within<T>(call: () => Promise<T>): Promise<Settled<T> | typeof LATE> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<typeof LATE>((resolve) => {
-      timer = setTimeout(() => resolve(LATE), this.timeout);
-    });
-    return Promise.race([settle(call), late]).finally(() => clearTimeout(timer));
+  private within<T>(call: () => Promise<T>): Promise<Settled<T> | typeof LATE> {
+    return within(call, this.timeout);
   }
 
   private report(rule: SinkRule, message: string): void {
@@ -410,35 +364,12 @@ class Suite {
   }
 }
 
-type Settled<T> = { readonly value: T } | { readonly error: unknown };
-
-async function settle<T>(call: () => Promise<T>): Promise<Settled<T>> {
-  try {
-    return { value: await call() };
-  } catch (error) {
-    return { error };
-  }
-}
-
-/** Detached from what it was copied of, transferred buffers included. */
-function copyOf<T>(value: T): T {
-  try {
-    return structuredClone(value);
-  } catch {
-    return value;
-  }
-}
-
 function never(): { signal: AbortSignal } {
   return { signal: new AbortController().signal };
 }
 
 function reason(): Error {
   return new Error('the test aborts this write');
-}
-
-function delay(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 function messageOf(error: unknown): string {
