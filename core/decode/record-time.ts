@@ -9,6 +9,8 @@ import { TimeBase } from './time.js';
 export class RecordTime {
   readonly base = new TimeBase();
   private readonly clock: 'ktime' | 'boottime' | undefined;
+  /** Of statements of generated code that set `base` to the time of the record at `o`, where it has its own. */
+  readonly source: string | undefined;
   private readonly read: ((m: Memory, o: number, base: TimeBase) => void) | undefined;
 
   constructor({ record, timestamp }: DecodePlan) {
@@ -18,7 +20,8 @@ export class RecordTime {
     if (node.kind !== 'int' || node.size !== 8 || node.bits) {
       throw new DecodeError('BAD_PLAN', `the timestamp "${timestamp.path.join('.')}" is no 64-bit integer`);
     }
-    this.read = generate('m,o,base', `${readWide(node, 'o', offset)}base.convert(lo,hi);`);
+    this.source = `${readWide(node, 'o', offset)}base.convert(lo,hi);`;
+    this.read = generate('m,o,base', this.source);
   }
 
   /** Whether records have a time of their own. */
