@@ -14,8 +14,8 @@ export function address(family: AddressFamily, bytes: Uint8Array, start: number)
 }
 
 /** Each octet's digits and a dot, the first in the lowest byte, and how many bytes they are. */
-const OCTETS = new Int32Array(256);
-const OCTET_LENGTHS = new Uint8Array(256);
+export const OCTETS = new Int32Array(256);
+export const OCTET_LENGTHS = new Uint8Array(256);
 for (let octet = 0; octet < 256; octet++) {
   const text = Buffer.from(`${octet}.`);
   OCTET_LENGTHS[octet] = text.length;

@@ -6,9 +6,9 @@ import { writeAscii } from './text.js';
  */
 
 /** The digits of each number below 10,000 as a little-endian word: from the first byte on, and with leading zeros. */
-const SHORT = new Uint32Array(10_000);
-const FOUR = new Uint32Array(10_000);
-const LENGTHS = new Uint8Array(10_000);
+export const SHORT = new Uint32Array(10_000);
+export const FOUR = new Uint32Array(10_000);
+export const LENGTHS = new Uint8Array(10_000);
 for (let value = 0; value < 10_000; value++) {
   // By arithmetic: with strings this would be a tenth of the time that an agent takes to start.
   const high = (value / 100) | 0;

@@ -1,7 +1,10 @@
-import { address, writeIpv4 } from './address.js';
+import { address, OCTET_LENGTHS, OCTETS, writeIpv4 } from './address.js';
 import {
   bigInteger,
+  FOUR,
   hex64,
+  LENGTHS,
+  SHORT,
   wide,
   writeFloat,
   writeNine,
@@ -14,8 +17,13 @@ import { bytesEqual, textContains, textEnds, textEquals, textStarts } from './fi
 import { hashOf, sameWords } from './forms/group-key.js';
 import { copyText, packText, writeAscii, writeText } from './text.js';
 
-/** What generated code may call. */
+/** What generated code may use. */
 const SCOPE = {
+  FOUR,
+  LENGTHS,
+  OCTET_LENGTHS,
+  OCTETS,
+  SHORT,
   writeText,
   copyText,
   packText,

@@ -27,6 +27,18 @@ type WriteLines = (
   second: number,
   k: readonly Uint8Array[],
   e: readonly EnumTable[],
+  data: WriteData | undefined,
+) => number;
+
+/** Writes a record's data. */
+type WriteData = (
+  m: Memory,
+  o: number,
+  b: Uint8Array,
+  w: DataView,
+  p: number,
+  k: readonly Uint8Array[],
+  e: readonly EnumTable[],
 ) => number;
 
 /** Lines differ: room for this many times the average. */
@@ -39,6 +51,8 @@ const UNROLLED = 32;
 /** Makes the form `ndjson`. */
 export class LineWriter {
   private readonly writeLines: WriteLines;
+  /** Where that is too much for the loop of {@link writeLines}: V8 leaves huge functions slow. */
+  private readonly writeData: WriteData | undefined;
   private readonly keys: readonly Uint8Array[];
   private readonly enums: readonly EnumTable[];
   private readonly head: LineHead;
@@ -55,15 +69,16 @@ export class LineWriter {
     plan: DecodePlan,
     private readonly time: RecordTime,
   ) {
-    const { body, keys, enums, maxBytes } = ndjsonSource(plan);
+    const { body, keys, enums, maxBytes, isSmall } = ndjsonSource(plan);
     this.head = new LineHead(plan);
     this.keys = keys;
     this.enums = enums;
     const words = this.head.words.length;
     this.needed = 8 * words + maxBytes + SLACK;
+    this.writeData = isSmall ? undefined : generate('m,o,b,w,p,k,e', `let v=0,t;${body}return p;`);
     this.writeLines = generate(
-      'm,offsets,r,count,ends,b,w,p,limit,h,headLength,base,second,k,e',
-      linesSource(body, words, time.source),
+      'm,offsets,r,count,ends,b,w,p,limit,h,headLength,base,second,k,e,data',
+      linesSource(isSmall ? body : 'p=data(m,o,b,w,p,k,e);', words, time.source),
     );
   }
 
@@ -90,7 +105,7 @@ export class LineWriter {
       const { words: h, length, second } = head;
       r = this.writeLines(
         ...([memory, offsets, r, count, ends, buffer, words, p, limit] as const),
-        ...([h, length, base, second, keys, enums] as const),
+        ...([h, length, base, second, keys, enums, this.writeData] as const),
       );
     }
     const { buffer } = this;

@@ -1,8 +1,9 @@
-import type { EnumNode, LayoutNode, ScalarNode } from '../../bpf/index.js';
+import type { EnumNode, IntNode, LayoutNode, ScalarNode } from '../../bpf/index.js';
 import { DecodeError } from '../error.js';
 import { hasScalars, isStruct } from '../leaves.js';
 import type { DecodePlan } from '../plan.js';
-import { isHuge, isNarrow, isSigned, readBool, readNarrow, readWide } from '../read.js';
+import { isHuge, isNarrow, readBool, readNarrow, readWide } from '../read.js';
+import { ipv4Source, narrowSource, wideSource } from './value-source.js';
 
 /** An enum's names as JSON, by value: bigints are those of 64-bit enums below 0 or from 2^53. */
 export type EnumTable = ReadonlyMap<number | bigint, Uint8Array>;
@@ -16,6 +17,8 @@ export interface NdjsonSource {
   readonly keys: readonly Uint8Array[];
   readonly enums: readonly EnumTable[];
   readonly maxBytes: number;
+  /** Whether the statements are few enough for a loop's body. */
+  readonly isSmall: boolean;
 }
 
 /**
@@ -26,6 +29,8 @@ export interface NdjsonSource {
 const INLINE = 64;
 /** Bytes so written in one function: V8 leaves huge ones slow. */
 const INLINE_TOTAL = 16 * 1024;
+/** Values of a record that are written without calls, likewise: in one of more they would be most of the code. */
+const INLINE_VALUES = 64;
 /** A line that could be longer is refused when the plan is made, not when the memory is gone. */
 const MAX_LINE = 1 << 28;
 
@@ -33,6 +38,7 @@ export function ndjsonSource({ record, map }: DecodePlan): NdjsonSource {
   const keys: Uint8Array[] = [];
   const enums = new EnumTables();
   let inlined = 0;
+  const isSmall = placesOf(record.root) <= INLINE_VALUES;
   let variables = 0;
   let maxBytes = 0;
 
@@ -102,6 +108,13 @@ export function ndjsonSource({ record, map }: DecodePlan): NdjsonSource {
     }
     return scalar(node, o, offset, loose, times);
   };
+  const ipv4 = (at: string): string => (isSmall ? ipv4Source(at) : `p=writeIpv4(w,p,u8,${at});`);
+  /** Writes the narrow integer `value`, or the wide one in `lo` and `hi`. */
+  const number = (node: IntNode | EnumNode, value: string): string => {
+    const sign = node.signed ? 'Signed' : 'Unsigned';
+    if (isSmall) return isNarrow(node) ? narrowSource(node, value) : wideSource(node);
+    return isNarrow(node) ? `p=write${sign}(w,p,${value});` : `p=write${sign}64(w,p,lo,hi);`;
+  };
   const scalar = (node: ScalarNode, o: string, offset: number, loose: boolean, times: number): string => {
     const bound = (bytes: number): void => {
       maxBytes += bytes * times;
@@ -118,7 +131,7 @@ export function ndjsonSource({ record, map }: DecodePlan): NdjsonSource {
       case 'string':
         return quoted(6 * node.size, `p=writeText(b,w,p,u8,view,${here},${node.size});`);
       case 'address':
-        if (node.family === 'ipv4') return quoted(16, `p=writeIpv4(w,p,u8,${here});`);
+        if (node.family === 'ipv4') return quoted(16, ipv4(here));
         return quoted(48, `p=writeAscii(b,p,address("${node.family}",u8,${here}));`);
       case 'pointer':
         return quoted(18, `${readWide(node, o, offset, loose)}p=writeAscii(b,p,hex64(lo,hi));`);
@@ -153,13 +166,13 @@ export function ndjsonSource({ record, map }: DecodePlan): NdjsonSource {
       `an event of ${map} (${record.typeName || 'its type'}) may need ${maxBytes} bytes of JSON, more than ${MAX_LINE}`,
     );
   }
-  return { body, keys, enums: enums.tables, maxBytes };
+  return { body, keys, enums: enums.tables, maxBytes, isSmall };
 }
 
-/** Writes the narrow integer `value`, or the wide one in `lo` and `hi`. */
-function number(node: ScalarNode, value: string): string {
-  const write = isSigned(node) ? 'writeSigned' : 'writeUnsigned';
-  return isNarrow(node) ? `p=${write}(w,p,${value});` : `p=${write}64(w,p,lo,hi);`;
+/** In how many places of the code values are written. */
+function placesOf(node: LayoutNode): number {
+  if (node.kind === 'array') return placesOf(node.element);
+  return isStruct(node) ? node.members.reduce((sum, member) => sum + placesOf(member.node), 0) : 1;
 }
 
 /** Sets `v` to what an enum's table knows its value by. */

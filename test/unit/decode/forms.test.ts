@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseObject } from '../../../core/bpf/index.js';
+import { parseObject, type ScalarNode } from '../../../core/bpf/index.js';
 import { compilePlan, scalarLeaves } from '../../../core/decode/index.js';
 import { EventBatch } from '../../../plugins/sdk/index.js';
 import { compileBpf, PRELUDE, runNative } from '../../support/c-source.js';
@@ -69,6 +69,37 @@ describe('the three forms of a record', () => {
       { numRuns: Number(process.env.FC_RUNS ?? 1500) },
     );
   }, 120_000);
+
+  it('have the same digits in a record of few numbers and in one of very many, around powers of ten and of two', () => {
+    const nodes: ScalarNode[] = [{ kind: 'address', family: 'ipv4', size: 4 }];
+    for (const size of [1, 2, 4, 8])
+      for (const signed of [false, true]) nodes.push({ kind: 'int', size, signed });
+    const powers = [...Array(20).keys()]
+      .map((n) => 10n ** BigInt(n))
+      .concat([...Array(65).keys()].map((n) => 2n ** BigInt(n)));
+    const values = powers.flatMap((n) => [n - 1n, n, n + 1n, -n]);
+    for (const node of nodes) {
+      for (const members of [1, 300]) {
+        const layout = {
+          typeName: 'struct s',
+          size: 8 * members,
+          root: {
+            kind: 'struct' as const,
+            size: 8 * members,
+            members: Array.from({ length: members }, (_, i) => ({ name: `m${i}`, offset: 8 * i, node })),
+          },
+        };
+        const records = values.map((value) => {
+          const words = new BigInt64Array(members).fill(BigInt.asIntN(64, value));
+          return new Uint8Array(words.buffer);
+        });
+        const decoder = compilePlan(planOf(layout, { ndjson: true }));
+        const lines = Buffer.from(decoder.decode(recordSet(records), NO_OFFSET, TIME).ndjson!).toString();
+        const expected = records.map((bytes) => `${HEAD}${referenceJson(layout.root, bytes, 0)}}\n`);
+        expect(lines).toBe(expected.join(''));
+      }
+    }
+  });
 
   it('group by what labels show: one series for all that render alike, and their counts', () => {
     fc.assert(

@@ -61,3 +61,31 @@ it('is a valid time whatever a program wrote', () => {
   for (const at of [0n, 1n, 2n ** 63n - 1n, 2n ** 63n, 2n ** 64n - 1n])
     timestamp(at, 1_700_000_000_123_456_789n);
 });
+
+it('is that of each record of a drain, back and forth over the seconds', () => {
+  const decoder = compilePlan(planOf(LAYOUT, { ndjson: true, timestamp: { path: ['at'], clock: 'ktime' } }));
+  const times = fc.array(
+    fc.constantFrom(0n, 1n, 999_999_999n, 1_000_000_000n, 1_999_999_999n, 86_400_000_000_000n),
+  );
+  fc.assert(
+    fc.property(times, (ats) => {
+      const records = ats.map((at) => {
+        const bytes = Buffer.alloc(8);
+        bytes.writeBigUInt64LE(at);
+        return bytes;
+      });
+      const { ndjson } = decoder.decode(recordSet(records), { ktime: 0n, boottime: 0n }, 77n);
+      const texts = Buffer.from(ndjson!)
+        .toString()
+        .split('\n')
+        .slice(0, -1)
+        .map((line) => JSON.parse(line).timestamp);
+      expect(texts).toEqual(
+        ats.map((at) => {
+          const second = new Date(Number(at / 1_000_000_000n) * 1000).toISOString().slice(0, 19);
+          return `${second}.${String(at % 1_000_000_000n).padStart(9, '0')}Z`;
+        }),
+      );
+    }),
+  );
+});
