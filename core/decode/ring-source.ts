@@ -9,8 +9,11 @@ import { TABLE_RECORDS } from './worker-limits.js';
 
 /** Bytes of one drain at the most: rings that share a worker take turns after that. */
 const MAX_DRAIN_BYTES = 4 << 20;
-/** The same where lines are made, which are several times as long as records: they should stay in a cache. */
-const MAX_LINES_DRAIN_BYTES = 2 << 20;
+/**
+ * The same where lines are made, which are several times as long as records: they should stay in a cache, and V8 collects
+ * everything whenever some 20 MB more of them lie about than after the last time.
+ */
+const MAX_LINES_DRAIN_BYTES = 1 << 20;
 const MIN_DRAIN_BYTES = 64 << 10;
 /** Share of a ring that is read in one drain: it is free again only when that has ended. */
 const DRAIN_SHARE = 4;

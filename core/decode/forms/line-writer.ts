@@ -92,7 +92,9 @@ export class LineWriter {
     const { time, head, keys, enums, needed } = this;
     const { base } = time;
     const ends = new Uint32Array(count);
-    this.use(spare ? new Uint8Array(spare) : this.fresh(count));
+    const expected = count * this.length;
+    const fits = spare && spare.byteLength >= expected + needed;
+    this.use(fits ? new Uint8Array(spare) : this.fresh(Math.ceil(expected * ROOM)));
     time.begin(clock, drain);
     let p = 0;
     for (let r = 0; r < count; p = ends[r - 1]!) {
@@ -114,9 +116,8 @@ export class LineWriter {
     return { ndjson: buffer === this.scratch ? buffer.slice(0, p) : buffer.subarray(0, p), lineEnds: ends };
   }
 
-  /** Memory for so many lines like the last ones: what is large is handed over instead of copied out. */
-  private fresh(count: number): Uint8Array<ArrayBuffer> {
-    const bytes = Math.ceil(count * this.length * ROOM);
+  /** What is large is handed over instead of copied out. */
+  private fresh(bytes: number): Uint8Array<ArrayBuffer> {
     return bytes > this.scratch.length ? new Uint8Array(bytes) : this.scratch;
   }
 
