@@ -124,8 +124,17 @@ export class DecodeWorker {
     });
     // A worker that dies takes its task with it, which rejects; the pool itself goes on.
     pool.on('error', () => {});
+    // But not after one that died before it was ready: then tasks would wait for ever for a worker that never comes.
+    pool.on('workerDestroy', () => queueMicrotask(() => this.renew(pool)));
     this.pool = pool;
     return pool;
+  }
+
+  /** A pool that has no worker any more rejects what waits for one; the next task begins another. */
+  private renew(pool: Piscina): void {
+    if (this.closed || this.pool !== pool || pool.threads.length > 0) return;
+    this.pool = undefined;
+    void pool.destroy();
   }
 
   async run<R>(task: Task, transferList: readonly ArrayBuffer[] = []): Promise<R> {

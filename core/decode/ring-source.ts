@@ -135,8 +135,10 @@ export class RingSource {
       const stuck = result.busy && result.next === consumer;
       const now = this.owner.positions();
       const fill = now.producer - result.next;
+      // What was too much for one drain has waited long enough.
+      const isCut = !here && !isSearching && !result.busy && result.next < result.producer;
       // At high rates the worker goes on while its last result is dealt with here.
-      begun = !stuck && fill >= this.pace.napFill ? this.drainOnce(result.next) : undefined;
+      begun = isCut || (!stuck && fill >= this.pace.napFill) ? this.drainOnce(result.next) : undefined;
       if (result.records > 0 || result.discarded > 0) this.options.onBatch(result);
       if (result.output.events === 0) this.reuse(result.output);
       if (result.output.groups) this.spares.keep({ groups: result.output.groups });

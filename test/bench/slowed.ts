@@ -6,14 +6,14 @@ import { ROOT, WORK } from './tools.js';
 export type Slowdown = { readonly of: 'cpu' } | { readonly of: 'start'; readonly seconds: number };
 
 /**
- * As much CPU again as all other threads of the process use, in a thread beside them: whatever road a record takes, it
- * costs exactly twice. A thread's own CPU is the first figure of schedstat, in ns (Documentation/scheduler/sched-stats);
- * it moves with the scheduler's ticks, which even out.
+ * As much CPU again as all other threads of the process use, in a thread beside them: twice the cost, whatever road a
+ * record takes. A thread's own CPU is the first figure of schedstat, in ns (Documentation/scheduler/sched-stats).
  */
 const AGAIN = `
 const { readFileSync } = require('node:fs');
 const mine = () => Number(readFileSync('/proc/thread-self/schedstat', 'utf8').split(' ')[0]) / 1000;
 const all = () => { const { user, system } = process.cpuUsage(); return user + system; };
+if (!(mine() > 0)) throw new Error('this kernel counts no CPU by thread: the guard cannot be proved here');
 setInterval(() => { while (2 * mine() < all()); }, 10);
 `;
 

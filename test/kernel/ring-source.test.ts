@@ -28,6 +28,8 @@ class Rig {
   left = 0;
   /** Hand the buffer of each batch back, as the agent does when every sink has it. */
   reuses = false;
+  /** Until this resolves nothing is drained. */
+  hold: Promise<void> | undefined;
   source!: RingSource;
 
   private constructor(
@@ -57,6 +59,7 @@ class Rig {
       tail: 1000,
       clock: clockOffsets,
       followed: () => false,
+      room: () => rig.hold,
       onBatch: (result) => rig.take(result),
       onSkipped: () => rig.skipped++,
       onRetry: () => rig.retries++,
@@ -160,6 +163,32 @@ describe('RingSource on a real ring', () => {
     // Far fewer than the drains: they are the same ones again.
     expect(rig.buffers.size).toBeLessThan(25);
   }, 60_000);
+
+  it('naps over no record that was there when a drain ended at its limit', async () => {
+    rig = await Rig.start(program);
+    const { source, watcher } = rig;
+    let release!: () => void;
+    rig.hold = new Promise((resolve) => {
+      release = resolve;
+    });
+    // Three drains of a quarter of the ring, which is enough for naps from then on, and less than an eighth.
+    const count = 22_200;
+    await rig.make('make', count);
+    const slept: number[] = [];
+    const nap = watcher.nap.bind(watcher);
+    watcher.nap = (...call) => {
+      const { producer, consumer } = source.owner.positions();
+      slept.push(producer - consumer);
+      nap(...call);
+    };
+    rig.hold = undefined;
+    release();
+    await rig.settled(count);
+    await new Promise((done) => setTimeout(done, 100));
+    expect(rig.sequence.length).toBe(count);
+    expect(slept.length).toBeGreaterThan(0);
+    expect(slept.every((bytes) => bytes === 0)).toBe(true);
+  });
 
   it('keeps order and tail while small drains on the main thread and large ones in the worker take turns', async () => {
     rig = await Rig.start(program);

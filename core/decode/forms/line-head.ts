@@ -35,10 +35,10 @@ export class LineHead {
 
   set second(second: number) {
     if (second === this.at) return;
-    this.at = second;
     for (const [i, byte] of Buffer.from(secondText(second)).entries())
       this.view.setUint8(PREFIX.length + i, byte);
     this.copy(0, NANOS_WORDS[1]);
+    this.at = second;
   }
 
   /** Of all lines, until that is set again. */

@@ -43,6 +43,8 @@ type WriteData = (
 
 /** Lines differ: room for this many times the average. */
 const ROOM = 1.125;
+/** Bytes of lines that are rather copied out than handed over. */
+const SCRATCH = 64 * 1024;
 /** What may be written beyond a line by stores of whole words. */
 const SLACK = 8;
 /** Longest head, in words, that is kept in variables of the generated code. */
@@ -61,9 +63,9 @@ export class LineWriter {
   /** Bytes of a line, on the average of the last batch. */
   private length = 0;
   /** Where lines are written that are then copied out. */
-  private scratch = new Uint8Array(64 * 1024);
-  private buffer = this.scratch;
-  private words = new DataView(this.buffer.buffer);
+  private readonly scratch: Uint8Array<ArrayBuffer>;
+  private buffer: Uint8Array<ArrayBuffer>;
+  private words: DataView;
 
   constructor(
     plan: DecodePlan,
@@ -75,6 +77,9 @@ export class LineWriter {
     this.enums = enums;
     const words = this.head.words.length;
     this.needed = 8 * words + maxBytes + SLACK;
+    this.scratch = new Uint8Array(SCRATCH + this.needed);
+    this.buffer = this.scratch;
+    this.words = new DataView(this.buffer.buffer);
     this.writeData = isSmall ? undefined : generate('m,o,b,w,p,k,e', `let v=0,t;${body}return p;`);
     this.writeLines = generate(
       'm,offsets,r,count,ends,b,w,p,limit,h,headLength,base,second,k,e,data',
@@ -92,9 +97,9 @@ export class LineWriter {
     const { time, head, keys, enums, needed } = this;
     const { base } = time;
     const ends = new Uint32Array(count);
-    const expected = count * this.length;
+    const expected = Math.ceil(count * this.length);
     const fits = spare && spare.byteLength >= expected + needed;
-    this.use(fits ? new Uint8Array(spare) : this.fresh(Math.ceil(expected * ROOM)));
+    this.use(fits ? new Uint8Array(spare) : this.fresh(Math.ceil(expected * ROOM) + needed));
     time.begin(clock, drain);
     let p = 0;
     for (let r = 0; r < count; p = ends[r - 1]!) {
@@ -105,10 +110,12 @@ export class LineWriter {
       const { buffer, words } = this;
       const limit = buffer.length - needed;
       const { words: h, length, second } = head;
-      r = this.writeLines(
+      const next = this.writeLines(
         ...([memory, offsets, r, count, ends, buffer, words, p, limit] as const),
         ...([h, length, base, second, keys, enums, this.writeData] as const),
       );
+      if (next === r) throw new Error('a record changed while it was read');
+      r = next;
     }
     const { buffer } = this;
     this.use(this.scratch);
@@ -130,7 +137,6 @@ export class LineWriter {
   private grow(used: number, needed: number): void {
     const bigger = new Uint8Array(Math.max(this.buffer.length * 2, used + needed));
     bigger.set(this.buffer.subarray(0, used));
-    if (this.buffer === this.scratch) this.scratch = bigger;
     this.use(bigger);
   }
 }

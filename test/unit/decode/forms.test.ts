@@ -101,6 +101,30 @@ describe('the three forms of a record', () => {
     }
   });
 
+  it('are written to the buffer of an earlier batch of as many records', () => {
+    const layout = {
+      typeName: 'struct s',
+      size: 8,
+      root: {
+        kind: 'struct' as const,
+        size: 8,
+        members: [{ name: 'n', offset: 0, node: { kind: 'int' as const, size: 8, signed: false } }],
+      },
+    };
+    for (const count of [1_000, 3_000, 9_000, 20_000]) {
+      const decoder = compilePlan(planOf(layout, { ndjson: true }));
+      const records = recordSet(Array.from({ length: count }, () => Buffer.alloc(8, 7)));
+      let { buffer } = decoder.decode(records, NO_OFFSET, TIME).ndjson!;
+      const buffers: ArrayBufferLike[] = [];
+      for (let batch = 0; batch < 5; batch++) {
+        const spares = { lines: buffer as ArrayBuffer, columns: null, groups: null };
+        ({ buffer } = decoder.decode(records, NO_OFFSET, TIME, spares).ndjson!);
+        buffers.push(buffer);
+      }
+      expect(new Set(buffers.slice(1)).size, `${count} records`).toBe(1);
+    }
+  });
+
   it('group by what labels show: one series for all that render alike, and their counts', () => {
     fc.assert(
       fc.property(layoutAndRecords, fc.nat(2), ({ layout, records }, repeat) => {

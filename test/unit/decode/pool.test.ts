@@ -25,4 +25,18 @@ describe('a pool of two workers', () => {
     expect(pool.assignMap(10_000).worker).toBe(first.worker);
     expect(first.worker.load).toBeLessThan(1);
   });
+
+  it('goes on after a worker that died before it was ready, and answers what waited for that one', async () => {
+    pool = new DecodePool(1);
+    const { worker } = pool.assignRing();
+    const close = { kind: 'close', id: 1 } as const;
+    await worker.run(close);
+    for (let round = 0; round < 5; round++) {
+      await worker.kill();
+      const waiting = worker.run(close).catch((error: Error) => error);
+      await worker.kill();
+      expect(await waiting).toBeDefined();
+      expect(await worker.run(close)).toEqual({ status: 'done' });
+    }
+  });
 });
