@@ -15,12 +15,12 @@ export class LineHead {
   /** Little-endian doubles, filled up with zeros; no UTF-8 makes NaN. */
   readonly words: Float64Array;
   private readonly view: DataView;
-  private at = Number.NaN;
+  private at = 0;
 
   constructor({ probe, map, labels }: DecodePlan) {
     const more = Object.keys(labels).length > 0 ? `,"labels":${JSON.stringify(labels)}` : '';
     const rest = `000000000Z","probe":${JSON.stringify(probe)},"map":${JSON.stringify(map)}${more},"data":`;
-    const head = Buffer.from(PREFIX + secondText(0) + rest);
+    const head = Buffer.from(PREFIX + secondText(this.at) + rest);
     this.length = head.length;
     this.words = new Float64Array((head.length + 7) >> 3);
     this.view = new DataView(new ArrayBuffer(this.words.byteLength));

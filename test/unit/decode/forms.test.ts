@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseObject, type ScalarNode } from '../../../core/bpf/index.js';
+import { type Layout, parseObject, type ScalarNode } from '../../../core/bpf/index.js';
 import { compilePlan, scalarLeaves } from '../../../core/decode/index.js';
 import { EventBatch } from '../../../plugins/sdk/index.js';
 import { compileBpf, PRELUDE, runNative } from '../../support/c-source.js';
@@ -23,6 +23,12 @@ const layoutAndRecords = randomLayout.chain((layout) =>
     records: fc.array(randomBytes(layout.size), { minLength: 1, maxLength: 6 }),
   }),
 );
+
+/** So many members of one kind, each in eight bytes. */
+function layoutOf(node: ScalarNode, length: number): Layout {
+  const members = Array.from({ length }, (_, i) => ({ name: `m${i}`, offset: 8 * i, node }));
+  return { typeName: 'struct s', size: 8 * length, root: { kind: 'struct', size: 8 * length, members } };
+}
 
 /** A row's data with the digits of its bigints, as the lines have them. */
 function rowText(value: unknown): string {
@@ -80,15 +86,7 @@ describe('the three forms of a record', () => {
     const values = powers.flatMap((n) => [n - 1n, n, n + 1n, -n]);
     for (const node of nodes) {
       for (const members of [1, 300]) {
-        const layout = {
-          typeName: 'struct s',
-          size: 8 * members,
-          root: {
-            kind: 'struct' as const,
-            size: 8 * members,
-            members: Array.from({ length: members }, (_, i) => ({ name: `m${i}`, offset: 8 * i, node })),
-          },
-        };
+        const layout = layoutOf(node, members);
         const records = values.map((value) => {
           const words = new BigInt64Array(members).fill(BigInt.asIntN(64, value));
           return new Uint8Array(words.buffer);
@@ -102,15 +100,7 @@ describe('the three forms of a record', () => {
   });
 
   it('are written to the buffer of an earlier batch of as many records', () => {
-    const layout = {
-      typeName: 'struct s',
-      size: 8,
-      root: {
-        kind: 'struct' as const,
-        size: 8,
-        members: [{ name: 'n', offset: 0, node: { kind: 'int' as const, size: 8, signed: false } }],
-      },
-    };
+    const layout = layoutOf({ kind: 'int', size: 8, signed: false }, 1);
     for (const count of [1_000, 3_000, 9_000, 20_000]) {
       const decoder = compilePlan(planOf(layout, { ndjson: true }));
       const records = recordSet(Array.from({ length: count }, () => Buffer.alloc(8, 7)));
